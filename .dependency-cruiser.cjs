@@ -1,0 +1,73 @@
+/** Who may import whom; CONTRIBUTING.md has the picture. Tests may import anything, and nothing imports a test. */
+const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
+const src = '^packages/core/src/';
+const small = ['log\\.ts$', 'signals\\.ts$'];
+const port = 'engine/engine\\.ts$';
+const below = ['task/', 'canvas/', 'policies/', 'execution/', 'client/', 'worker/'];
+
+/** Room → what it may import of core, besides itself. Everything else is refused. */
+const rooms = {
+  errors: { at: 'errors\\.ts$', may: [] },
+  small: { at: '(log|signals)\\.ts$', may: ['errors\\.ts$', ...small] },
+  task: { at: 'task/', may: ['errors\\.ts$'] },
+  canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
+  policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', port] },
+  execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', port] },
+  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
+  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
+  engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/'] },
+  // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
+  root: { at: '(app-options|task-options|eviction-watch)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },
+  app: { at: 'app\\.ts$', may: ['[a-z-]+\\.ts$', ...below, port, 'engine/open\\.ts$'] },
+};
+
+const roomed = [tests, `${src}index\\.ts$`, ...Object.values(rooms).map(({ at }) => src + at)];
+
+const walls = Object.entries(rooms).map(([name, { at, may }]) => ({
+  name: `room-${name}`,
+  comment: `${name} may import only: ${may.join(', ') || 'nothing of core'}`,
+  severity: 'error',
+  from: { path: src + at, pathNot: tests },
+  to: { path: src, pathNot: [src + at, ...may.map((path) => src + path)] },
+}));
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...walls,
+    {
+      name: 'every-file-has-a-room',
+      comment: 'a new top-level file or folder of core needs a line in `rooms`',
+      severity: 'error',
+      from: { path: src, pathNot: roomed },
+      to: {},
+    },
+    { name: 'every-file-has-a-room', severity: 'error', from: {}, to: { path: src, pathNot: roomed } },
+    {
+      name: 'only-engine-knows-bullmq',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [`${src}engine/`, tests] },
+      to: { path: '(^|/)node_modules/(bullmq|ioredis|pg|@types/pg|@electric-sql/pglite)/' },
+    },
+    {
+      name: 'nothing-imports-a-test',
+      severity: 'error',
+      from: { pathNot: tests },
+      to: { path: tests, pathNot: 'node_modules' },
+    },
+    {
+      name: 'packages-import-the-front-door',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', '^packages/[^/]+/dist/[a-z-]+\\.(d\\.ts|js)$'] },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    doNotFollow: { path: 'node_modules|/dist/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,127 @@
+import type { ConnectionOptions } from 'node:tls';
+import { z } from 'zod';
+import type { QueueDeclaration } from './client/enqueue.ts';
+import type { KeepFinished } from './engine/engine.ts';
+import { OxbowError } from './errors.ts';
+import type { Logger } from './log.ts';
+import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
+import { DEFAULT_UNKNOWN_TASK_GRACE_MS } from './policies/unknown-task.ts';
+import { parseDuration, type Duration } from './task/duration.ts';
+import { assertName } from './task/name.ts';
+import { parseOptions } from './task/options.ts';
+import { DEFAULT_LIMITS, type PayloadLimits } from './task/payload.ts';
+
+/** How long finished jobs are kept, by whichever is reached first. */
+export interface RetentionOptions {
+  readonly age?: Duration;
+  readonly count?: number;
+}
+
+export interface AppOptions {
+  /** Part of every key: two apps on one server do not see each other. */
+  readonly name: string;
+  /**
+   * Which engine: `embedded:`, `embedded:./directory`, `redis://…`, `rediss://…`.
+   * @defaultValue OXBOW_URL, else `embedded:` (in memory) unless NODE_ENV is `production`
+   */
+  readonly url?: string;
+  /** Options of queues, by name. Other queues may be used without being declared. */
+  readonly queues?: Readonly<Record<string, QueueDeclaration>>;
+  /** Of one payload. @defaultValue 256 KiB, depth 32, 10,000 keys */
+  readonly limits?: Partial<PayloadLimits>;
+  /** Bytes of one result. @defaultValue 65536 */
+  readonly maxResultBytes?: number;
+  /** A job that ended its worker so often is failed instead of started again. @defaultValue 3 */
+  readonly maxCrashes?: number;
+  /** How long jobs of unknown tasks wait for a worker that knows them. @defaultValue '10m' */
+  readonly unknownTaskGrace?: Duration;
+  /** What is kept of finished jobs. @defaultValue succeeded: 24 h and 10,000 a queue; failed: 30 days */
+  readonly retention?: { readonly succeeded?: RetentionOptions; readonly failed?: RetentionOptions };
+  /** Producers' calls reject when the engine cannot be reached for so long. @defaultValue '5s' */
+  readonly connectTimeout?: Duration;
+  /** For `rediss://`: a private CA, client certificates, as Node's tls.connect takes them. */
+  readonly tls?: ConnectionOptions;
+  /** What a Redis that may evict keys does to the start: nothing, a warning, an error. @defaultValue 'warn' */
+  readonly evictionPolicy?: 'ignore' | 'warn' | 'error';
+  /** A pino logger of yours. @defaultValue one that writes to stdout: JSON, or pretty on a terminal */
+  readonly logger?: Logger;
+  /** Of the default logger. @defaultValue OXBOW_LOG_LEVEL, else 'info' */
+  readonly logLevel?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** More paths whose values the default logger hides, in pino's syntax. */
+  readonly redact?: readonly string[];
+}
+
+export interface AppSettings {
+  readonly name: string;
+  readonly url: string;
+  readonly queues: ReadonlyMap<string, QueueDeclaration>;
+  readonly limits: PayloadLimits;
+  readonly maxResultBytes: number;
+  readonly maxCrashes: number;
+  readonly unknownTaskGraceMs: number;
+  readonly keepSucceeded: KeepFinished;
+  readonly keepFailed: KeepFinished;
+  readonly connectTimeoutMs: number;
+  readonly tls: ConnectionOptions | undefined;
+  readonly evictionPolicy: 'ignore' | 'warn' | 'error';
+}
+
+const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '5s'");
+const retention = z.strictObject({ age: duration.optional(), count: z.int().min(0).optional() });
+const limit = z.int().min(1);
+
+const appOptions = z.strictObject({
+  name: z.string(),
+  url: z.string().optional(),
+  queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional() })).optional(),
+  limits: z.strictObject({ bytes: limit.optional(), depth: limit.optional(), keys: limit.optional() }).optional(),
+  maxResultBytes: limit.optional(),
+  maxCrashes: limit.optional(),
+  unknownTaskGrace: duration.optional(),
+  retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional() }).optional(),
+  connectTimeout: duration.optional(),
+  tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
+  evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
+  logger: z.custom<Logger>((value) => typeof (value as Logger | undefined)?.child === 'function', 'must be a pino logger').optional(),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).optional(),
+  redact: z.array(z.string()).optional(),
+});
+
+/** @throws OxbowError `invalid_options`, `invalid_name`, `url_required` */
+export function resolveAppOptions(given: AppOptions): AppSettings {
+  const options = parseOptions(appOptions, given, 'createApp()');
+  assertName('app', options.name);
+  for (const queue of Object.keys(options.queues ?? {})) assertName('queue', queue);
+  const { limits, retention: keep } = options;
+  return {
+    name: options.name,
+    url: options.url ?? defaultUrl(),
+    queues: new Map(Object.entries((options.queues ?? {}) as Record<string, QueueDeclaration>)),
+    limits: { bytes: limits?.bytes ?? DEFAULT_LIMITS.bytes, depth: limits?.depth ?? DEFAULT_LIMITS.depth, keys: limits?.keys ?? DEFAULT_LIMITS.keys },
+    maxResultBytes: options.maxResultBytes ?? 65_536,
+    maxCrashes: options.maxCrashes ?? DEFAULT_MAX_CRASHES,
+    unknownTaskGraceMs: options.unknownTaskGrace === undefined ? DEFAULT_UNKNOWN_TASK_GRACE_MS : parseDuration(options.unknownTaskGrace, 'createApp(): unknownTaskGrace'),
+    keepSucceeded: toKeep(keep?.succeeded ?? { age: '24h', count: 10_000 }, 'succeeded'),
+    keepFailed: toKeep(keep?.failed ?? { age: '30d' }, 'failed'),
+    connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s', 'createApp(): connectTimeout'),
+    tls: options.tls,
+    evictionPolicy: options.evictionPolicy ?? 'warn',
+  };
+}
+
+function toKeep(options: { readonly age?: Duration | undefined; readonly count?: number | undefined }, which: string): KeepFinished {
+  const ageMs = options.age === undefined ? undefined : parseDuration(options.age, `createApp(): retention.${which}.age`);
+  return {
+    ...(ageMs === undefined ? {} : { ageSeconds: Math.max(1, Math.round(ageMs / 1000)) }),
+    ...(options.count === undefined ? {} : { count: options.count }),
+  };
+}
+
+function defaultUrl(): string {
+  const url = process.env['OXBOW_URL'];
+  if (url !== undefined && url !== '') return url;
+  if (process.env['NODE_ENV'] === 'production') {
+    throw new OxbowError('url_required', 'NODE_ENV is production: set OXBOW_URL or createApp({ url }). Jobs in memory would be lost with the process.');
+  }
+  return 'embedded:';
+}

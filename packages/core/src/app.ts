@@ -1,0 +1,209 @@
+import { setMaxListeners } from 'node:events';
+import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
+import type { EnqueueSettings } from './client/enqueue.ts';
+import { JobHandle, type HandleSource } from './client/handle.ts';
+import { Contract, Task } from './client/task.ts';
+import { Watcher } from './client/watcher.ts';
+import type { BullQueue, Engine } from './engine/engine.ts';
+import { createEngine } from './engine/open.ts';
+import { EvictionWatch } from './eviction-watch.ts';
+import { OxbowError } from './errors.ts';
+import { createLogger, ThrottledLog, type Logger } from './log.ts';
+import type { Policy } from './policies/policy.ts';
+import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
+import { defineTask, type ContractOptions, type PlainTaskOptions, type ResultOf, type SchemaTaskOptions, type TaskPolicies } from './task-options.ts';
+import type { TaskDefinition } from './task/definition.ts';
+import { parsePublicId } from './task/id.ts';
+import { assertName } from './task/name.ts';
+import type { InputOf, OutputOf, Schema } from './task/schema.ts';
+import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
+import { Worker } from './worker/worker.ts';
+
+/** Declares tasks; `app.task` and `app.preset(…).task`. */
+export interface DeclareTask<Deps, Extra extends object> {
+  /** A task whose input is checked by a schema. @throws OxbowError `invalid_options`, `invalid_name`, `duplicate_task` */
+  <In extends Schema, Returned, Out extends Schema | undefined = undefined, const State extends string = never>(
+    name: string,
+    options: SchemaTaskOptions<In, Out, Returned, Deps, State> & Extra,
+  ): Task<InputOf<In>, ResultOf<Out, Returned>>;
+  /** A task whose input is only typed. */
+  <In, Returned, Out extends Schema | undefined = undefined, const State extends string = never>(
+    name: string,
+    options: PlainTaskOptions<In, Out, Returned, Deps, State> & Extra,
+  ): Task<In, ResultOf<Out, Returned>>;
+  /** A task without a handler: producers import it without the code that runs it. `.implement(run)` adds the handler. */
+  readonly contract: <In extends Schema, Out extends Schema, const State extends string = never>(
+    name: string,
+    options: ContractOptions<In, Out, State> & Extra,
+  ) => Contract<InputOf<In>, OutputOf<In>, InputOf<Out>, OutputOf<Out>, Deps, State>;
+}
+
+/** Defaults for a family of tasks. A task's own option replaces the preset's, whole. */
+export interface Preset<Deps, Extra extends object> {
+  readonly task: DeclareTask<Deps, Extra>;
+}
+
+/**
+ * Everything of one application: its tasks, its engine, its workers in this process.
+ *
+ * @typeParam Deps - what workers' `startup` makes and handlers get as `ctx.deps`.
+ * @typeParam Extra - task options of the policies in use.
+ */
+export class App<Deps = unknown, Extra extends object = object> {
+  readonly name: string;
+  /** Declares a task. */
+  readonly task: DeclareTask<Deps, Extra>;
+  readonly log: Logger;
+  readonly #settings: AppSettings;
+  readonly #engine: Engine;
+  readonly #signals: SignalBus;
+  readonly #definitions = new Map<string, TaskDefinition>();
+  readonly #policies: Policy[] = [];
+  readonly #enqueue: EnqueueSettings;
+  readonly #handles: HandleSource;
+  readonly #closed = new AbortController();
+  readonly #workers = new Set<Worker<Deps>>();
+  readonly #eviction: EvictionWatch;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: AppOptions) {
+    this.#settings = resolveAppOptions(options);
+    setMaxListeners(0, this.#closed.signal);
+    this.name = this.#settings.name;
+    this.log = options.logger ?? createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
+    const errors = new ThrottledLog(this.log);
+    const { url, connectTimeoutMs, tls } = this.#settings;
+    this.#engine = createEngine({
+      app: this.name,
+      url,
+      connectTimeoutMs,
+      tls,
+      onOpen: (facts) => this.#eviction.opened(facts.evictionPolicy),
+      onError: (error) => errors.error(error, 'connection to the engine'),
+    });
+    this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
+    this.#signals = new SignalBus(this.log);
+    this.#enqueue = { engine: this.#engine, signals: this.#signals, limits: this.#settings.limits, queues: this.#settings.queues, policies: this.#policies };
+    this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    this.task = this.#declare({});
+  }
+
+  /**
+   * Shared options for a family of tasks.
+   * @throws OxbowError `invalid_options`
+   */
+  preset(policies: TaskPolicies & Partial<Extra>): Preset<Deps, Partial<Extra> & object> {
+    defineTask('preset', policies, {}, this.#policies);
+    return { task: this.#declare(policies) as DeclareTask<Deps, Partial<Extra> & object> };
+  }
+
+  /**
+   * Installs a policy of yours around the enqueues and attempts of every task; call it before tasks are declared.
+   * @throws OxbowError `invalid_options` when tasks are declared already, or another policy has the name or an option.
+   */
+  use<Options extends object>(policy: Policy<Options>): App<Deps, Extra & Partial<Options>> {
+    assertName('policy', policy.name);
+    if (this.#definitions.size > 0) throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
+    const taken = this.#policies.find((other) => other.name === policy.name);
+    if (taken !== undefined) throw new OxbowError('invalid_options', `app.use(): there is a policy "${policy.name}" already.`);
+    this.#policies.push(policy as Policy);
+    return this as unknown as App<Deps, Extra & Partial<Options>>;
+  }
+
+  /**
+   * A worker in this process; `.start()` or `.run()` it. Policies and tasks declared later count too.
+   * @throws OxbowError `invalid_options`, `unknown_task`, `invalid_name`, `closed`
+   */
+  worker(options: WorkerOptions<Deps> = {}): Worker<Deps> {
+    this.#assertOpen();
+    const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
+    const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
+    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
+    const execution = { log: this.log, limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, task: (name: string) => this.#definitions.get(name) };
+    const worker = new Worker<Deps>(
+      { engine: this.#engine, signals: this.#signals, log: this.log, policies: this.#policies, keepSucceeded, keepFailed, execution, closeApp: () => this.close() },
+      options,
+      settings,
+    );
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** A job by its public id, from any process. @throws OxbowError `unknown_job` when the id has not the right form. */
+  handle<Result = unknown>(id: string): JobHandle<Result> {
+    const { jobId, queue } = parsePublicId(id);
+    return new JobHandle<Result>(this.#handles, queue, jobId);
+  }
+
+  /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
+  queue(name: string): BullQueue {
+    assertName('queue', name);
+    this.#assertOpen();
+    return this.#engine.queue(name);
+  }
+
+  /** Listens to what happens in this process; returns the function that stops it. */
+  on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void {
+    return this.#signals.on(name, listener);
+  }
+
+  /**
+   * Connects and checks the engine now instead of at the first use.
+   * @throws EngineUnavailableError, OxbowError `engine_unsupported`, `engine_in_use`, `missing_dependency`
+   */
+  async ready(): Promise<void> {
+    await this.#engine.open();
+  }
+
+  /** Drains workers, ends waits for results (code `closed`), closes connections. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.drain()));
+    this.#closed.abort(new OxbowError('closed', `App "${this.name}" has been closed.`));
+    this.#handles.watcher.close();
+    this.#eviction.stop();
+    await this.#engine.close();
+  }
+
+  #declare(preset: object): DeclareTask<Deps, Extra> {
+    const settings = this.#enqueue;
+    const handles = this.#handles;
+    const define = (name: string, options: object): TaskDefinition => this.#register(defineTask(name, options, preset, this.#policies));
+    const task = (name: string, options: object): unknown => {
+      const definition = define(name, options);
+      if (definition.handler === undefined) throw new OxbowError('invalid_options', `task "${name}": run is missing. A task without a handler is app.task.contract().`);
+      return new Task(definition, settings, handles);
+    };
+    const contract = (name: string, options: object): unknown => new Contract(define(name, options), settings, handles);
+    return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
+  }
+
+  #register(definition: TaskDefinition): TaskDefinition {
+    this.#assertOpen();
+    if (this.#definitions.has(definition.name)) throw new OxbowError('duplicate_task', `There is a task "${definition.name}" already.`);
+    this.#definitions.set(definition.name, definition);
+    return definition;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new OxbowError('closed', `App "${this.name}" has been closed.`);
+  }
+}
+
+/**
+ * The start of everything. Nothing is connected until the first use.
+ *
+ * @typeParam Deps - what workers' `startup` makes and handlers get as `ctx.deps`.
+ * @throws OxbowError `invalid_options`, `invalid_name`, `invalid_url`, `url_required`
+ */
+export function createApp<Deps = unknown>(options: AppOptions): App<Deps> {
+  return new App<Deps>(options);
+}

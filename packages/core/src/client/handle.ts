@@ -1,0 +1,194 @@
+import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
+import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
+import { assertOutsideTask } from '../execution/running.ts';
+import { parseDuration, type Duration } from '../task/duration.ts';
+import { publicId } from '../task/id.ts';
+import { failureOf, isFinal, toJobStatus, type JobStatus } from './status.ts';
+import type { Watcher } from './watcher.ts';
+
+export interface ResultOptions {
+  /** Rejects with ResultTimeoutError after this; the job goes on. @defaultValue waits as long as the job takes */
+  readonly timeout?: Duration;
+}
+
+/** What handles of one app share. */
+export interface HandleSource {
+  readonly engine: Engine;
+  readonly watcher: Watcher;
+  /** Rejects every wait when the app closes. */
+  readonly closed: AbortSignal;
+}
+
+/** A job, from any process. It holds no resources. */
+export class JobHandle<Result = unknown> {
+  /** `<jobId>@<queue>`; `app.handle(id)` makes a handle of it anywhere. */
+  readonly id: string;
+  readonly #source: HandleSource;
+  readonly #queue: string;
+  readonly #jobId: string;
+
+  constructor(source: HandleSource, queue: string, jobId: string) {
+    this.#source = source;
+    this.#queue = queue;
+    this.#jobId = jobId;
+    this.id = publicId(jobId, queue);
+  }
+
+  /**
+   * One look-up.
+   * @throws OxbowError `unknown_job`; EngineUnavailableError
+   */
+  async status(): Promise<JobStatus> {
+    return toJobStatus(await this.#find(), this.id);
+  }
+
+  /**
+   * What the handler returned (`null` when it returned nothing). Cannot be lost when events are: in doubt the job is
+   * looked up again.
+   * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
+   * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job.
+   */
+  async result(options: ResultOptions = {}): Promise<Result> {
+    assertOutsideTask();
+    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'result(): timeout');
+    return new Promise<Result>((resolve, reject) => {
+      const wait = new ResultWait(this.#source, this.#queue, this.#jobId, () => this.#find());
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+      wait
+        .run()
+        .then((value) => resolve(value as Result), reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
+  /**
+   * The job's status now and at every change until it has ended, in order. A slow reader gets the latest status, not
+   * every one between.
+   * @throws as `status()`; DeadlockError inside a handler.
+   */
+  async *changes(): AsyncGenerator<JobStatus, void, undefined> {
+    assertOutsideTask();
+    const bell = new Bell(this.#source.closed);
+    const unwatch = await this.#source.watcher.watch(this.#queue, this.#jobId, { onEvent: () => bell.ring(), onDoubt: () => bell.ring() });
+    try {
+      let last: string | undefined;
+      for (;;) {
+        bell.reset();
+        const status = await this.status();
+        const text = JSON.stringify(status);
+        if (text !== last) yield status;
+        last = text;
+        if (isFinal(status.status)) return;
+        await bell.rung();
+      }
+    } finally {
+      unwatch();
+    }
+  }
+
+  async #find(): Promise<StoredJob> {
+    const job = await this.#source.engine.find(this.#queue, this.#jobId);
+    if (job === undefined) throw new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
+    return job;
+  }
+}
+
+/** One wait for one result. */
+class ResultWait {
+  readonly #source: HandleSource;
+  readonly #queue: string;
+  readonly #jobId: string;
+  readonly #find: () => Promise<StoredJob>;
+  #resolve: (value: unknown) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  readonly #done: Promise<unknown>;
+  #seen = false;
+
+  constructor(source: HandleSource, queue: string, jobId: string, find: () => Promise<StoredJob>) {
+    this.#source = source;
+    this.#queue = queue;
+    this.#jobId = jobId;
+    this.#find = find;
+    this.#done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#done.catch(() => undefined);
+  }
+
+  stop(error: Error): void {
+    this.#reject(error);
+  }
+
+  async run(): Promise<unknown> {
+    const { closed, watcher } = this.#source;
+    const onClosed = (): void => this.stop(closed.reason as Error);
+    if (closed.aborted) throw closed.reason;
+    closed.addEventListener('abort', onClosed, { once: true });
+    const watching = watcher.watch(this.#queue, this.#jobId, { onEvent: (event) => this.#onEvent(event), onDoubt: () => this.#look() });
+    watching.then(
+      () => this.#look(),
+      (error: unknown) => this.#reject(error),
+    );
+    try {
+      return await this.#done;
+    } finally {
+      closed.removeEventListener('abort', onClosed);
+      watching.then((unwatch) => unwatch()).catch(() => undefined);
+    }
+  }
+
+  #onEvent(event: JobEvent): void {
+    if (event.name === 'completed') this.#resolve(JSON.parse(event.fields['returnvalue'] ?? 'null'));
+    else if (event.name === 'failed') this.#look();
+  }
+
+  /** An engine that is away for a while is waited for, once the job has been seen; its return comes as a doubt. */
+  #look(): void {
+    this.#find().then(
+      (job) => {
+        this.#seen = true;
+        this.#settle(job);
+      },
+      (error: unknown) => {
+        if (!this.#seen || !(error instanceof EngineUnavailableError)) this.#reject(error);
+      },
+    );
+  }
+
+  #settle(job: StoredJob): void {
+    if (job.state === 'completed') this.#resolve(job.returnValue ?? null);
+    if (job.state !== 'failed') return;
+    const { status, id, task } = toJobStatus(job, publicId(this.#jobId, this.#queue));
+    this.#reject(new TaskFailedError(id, task, failureOf(job), status === 'cancelled' || status === 'expired' ? status : 'task_failed'));
+  }
+}
+
+/** Remembers one ring while nobody waits. */
+class Bell {
+  #ring: () => void = () => undefined;
+  #rung: Promise<void> = Promise.resolve();
+  readonly #closed: AbortSignal;
+
+  constructor(closed: AbortSignal) {
+    this.#closed = closed;
+  }
+
+  reset(): void {
+    this.#rung = new Promise((resolve) => (this.#ring = resolve));
+  }
+
+  ring(): void {
+    this.#ring();
+  }
+
+  /** @throws what the app was closed with. */
+  async rung(): Promise<void> {
+    this.#closed.throwIfAborted();
+    const onClosed = (): void => this.#ring();
+    this.#closed.addEventListener('abort', onClosed, { once: true });
+    await this.#rung;
+    this.#closed.removeEventListener('abort', onClosed);
+    this.#closed.throwIfAborted();
+  }
+}

@@ -1,0 +1,101 @@
+import type { StoredJob } from '../engine/engine.ts';
+import type { Progress } from '../execution/context.ts';
+import { fromFailureRecord } from '../execution/failure.ts';
+import { decodeEnvelope } from '../task/envelope.ts';
+
+export type Status = 'waiting' | 'delayed' | 'parked' | 'started' | 'retrying' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'skipped';
+
+/** What a job is doing, at one moment. Times are Dates of the clock of whoever wrote them. */
+export interface JobStatus {
+  /** Public id, `<jobId>@<queue>`. */
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly status: Status;
+  /** The task's own state, last set by `ctx.setState`. */
+  readonly state: string | undefined;
+  readonly progress: { readonly done: number; readonly total: number; readonly meta?: unknown } | undefined;
+  /** Attempts begun: 0 before the first. A crashed attempt is not counted. */
+  readonly attempt: number;
+  /** Attempts in all. */
+  readonly attempts: number;
+  readonly enqueuedAt: Date;
+  readonly startedAt: Date | undefined;
+  readonly finishedAt: Date | undefined;
+  /** Why it failed finally; without the stack. */
+  readonly error: { readonly name: string; readonly message: string; readonly code: string | undefined } | undefined;
+}
+
+/** `succeeded`, `failed`, `cancelled`, `expired`, `skipped`: nothing follows. */
+export function isFinal(status: Status): boolean {
+  return FINAL.has(status);
+}
+
+const FINAL: ReadonlySet<Status> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'skipped']);
+
+export function toJobStatus(job: StoredJob, id: string): JobStatus {
+  const progress = (typeof job.progress === 'object' ? job.progress : undefined) as Progress | null | undefined;
+  const status = statusOf(job);
+  return {
+    id,
+    task: job.name,
+    queue: job.queue,
+    status,
+    state: progress?.state,
+    progress: counts(progress),
+    attempt: job.attemptsMade + (job.state === 'active' ? 1 : 0),
+    attempts: Math.max(1, job.attempts),
+    enqueuedAt: new Date(job.timestamp),
+    startedAt: toDate(job.processedOn),
+    finishedAt: toDate(job.finishedOn),
+    error: job.state === 'failed' ? brief(failureOf(job)) : undefined,
+  };
+}
+
+function counts(progress: Progress | null | undefined): JobStatus['progress'] {
+  if (progress?.done === undefined || progress.total === undefined) return undefined;
+  return { done: progress.done, total: progress.total, ...(progress.meta === undefined ? {} : { meta: progress.meta }) };
+}
+
+function statusOf(job: StoredJob): Status {
+  switch (job.state) {
+    case 'completed':
+      return 'succeeded';
+    case 'failed':
+      return endOf(failureOf(job));
+    case 'active':
+      return 'started';
+    case 'waiting-children':
+      return 'parked';
+    case 'waiting':
+    case 'delayed':
+      return job.attemptsMade > 0 ? 'retrying' : job.state;
+  }
+}
+
+function endOf(error: Error): 'failed' | 'cancelled' | 'expired' {
+  const { code } = error as { readonly code?: unknown };
+  return code === 'cancelled' || code === 'expired' ? code : 'failed';
+}
+
+/** `Name: message` or, as in Node's own errors, `Name [code]: message`. */
+const STACK_HEAD = /^(?<name>[A-Za-z_$][\w$]*)(?: \[(?<code>\w+)\])?(?::|$)/u;
+
+/** The error that a failed job ended with: Oxbow's record, else what BullMQ keeps. */
+export function failureOf(job: StoredJob): Error {
+  const decoded = decodeEnvelope(job.data);
+  const record = decoded.kind === 'envelope' ? decoded.envelope.failure?.error : undefined;
+  if (record !== undefined) return fromFailureRecord(record);
+  const stack = job.stack.at(-1);
+  const { name, code } = STACK_HEAD.exec(stack ?? '')?.groups ?? {};
+  return fromFailureRecord({ name: name ?? 'Error', message: job.failedReason ?? 'unknown reason', code, stack, cause: undefined });
+}
+
+function brief(error: Error): NonNullable<JobStatus['error']> {
+  const { code } = error as { readonly code?: unknown };
+  return { name: error.name, message: error.message, code: typeof code === 'string' ? code : undefined };
+}
+
+function toDate(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : new Date(ms);
+}

@@ -1,0 +1,98 @@
+import { OxbowError } from '../errors.ts';
+import type { TaskContext } from '../execution/context.ts';
+import type { TaskDefinition } from '../task/definition.ts';
+import { prepareJob, send, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
+import { JobHandle, type HandleSource } from './handle.ts';
+
+/** A handler: gets the schema's output form, returns what the output schema takes (or any JSON). */
+export type Handler<Input, Returned, Deps, State extends string> = (input: Input, ctx: TaskContext<Deps, State>) => Returned | Promise<Returned>;
+
+/** `enqueue()` without an argument is for tasks that take none. */
+export type InputArguments<In, Rest extends unknown[]> = undefined extends In ? [input?: In, ...rest: Rest] : [input: In, ...rest: Rest];
+
+/**
+ * A declared task: enqueues jobs of itself.
+ *
+ * @typeParam In - what producers give (the schema's input form).
+ * @typeParam Result - what `handle.result()` resolves to.
+ */
+export class Task<In, Result> {
+  readonly name: string;
+  readonly queue: string;
+  readonly #definition: TaskDefinition;
+  readonly #settings: EnqueueSettings;
+  readonly #handles: HandleSource;
+
+  constructor(definition: TaskDefinition, settings: EnqueueSettings, handles: HandleSource) {
+    this.name = definition.name;
+    this.queue = definition.queue;
+    this.#definition = definition;
+    this.#settings = settings;
+    this.#handles = handles;
+  }
+
+  /**
+   * Adds one job in one round trip. When it resolves the engine has the job.
+   * @throws InvalidInputError, SerializationError and OxbowError `invalid_options` before anything is sent;
+   * EngineUnavailableError when the engine stays away (the call may be repeated).
+   */
+  async enqueue(...[input, options]: InputArguments<In, [options?: EnqueueOptions]>): Promise<JobHandle<Result>> {
+    const prepared = prepareJob(this.#settings, this.#definition, input, options);
+    return this.#send(prepared instanceof Promise ? await prepared : prepared);
+  }
+
+  /** Celery's short form: enqueue with no options. */
+  delay(...[input]: InputArguments<In, []>): Promise<JobHandle<Result>> {
+    return this.#enqueue(input);
+  }
+
+  /**
+   * Adds many jobs in one round trip; handles come in the order of the inputs. Every input is checked before any is
+   * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand.
+   * @throws as `enqueue`; AggregateError when the engine refused several.
+   */
+  async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
+    const prepared = await Promise.all(Array.from(inputs, (input) => prepareJob(this.#settings, this.#definition, input, options)));
+    const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
+    const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+    if (refused.length === 1) throw refused[0] as Error;
+    if (refused.length > 1) throw new AggregateError(refused, `${refused.length} of ${prepared.length} jobs of task "${this.name}" were refused; the others stand.`);
+    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  async #enqueue(input: In | undefined): Promise<JobHandle<Result>> {
+    const prepared = prepareJob(this.#settings, this.#definition, input, undefined);
+    return this.#send(prepared instanceof Promise ? await prepared : prepared);
+  }
+
+  async #send(prepared: Prepared): Promise<JobHandle<Result>> {
+    await send(this.#settings, prepared);
+    return new JobHandle<Result>(this.#handles, prepared.queue, prepared.job.id);
+  }
+}
+
+/**
+ * A task without its handler, so that a producer never bundles handlers. A worker's module adds it.
+ *
+ * @typeParam Input - what the handler gets.
+ * @typeParam Returned - what the handler must return.
+ */
+export class Contract<In, Input, Returned, Result, Deps, State extends string> extends Task<In, Result> {
+  readonly #implement: (handler: Handler<Input, Returned, Deps, State>) => void;
+
+  constructor(definition: TaskDefinition, settings: EnqueueSettings, handles: HandleSource) {
+    super(definition, settings, handles);
+    this.#implement = (handler) => {
+      if (typeof handler !== 'function') throw new OxbowError('invalid_options', `implement of task "${definition.name}" takes the handler function.`);
+      if (definition.handler !== undefined) throw new OxbowError('duplicate_task', `Task "${definition.name}" is implemented already.`);
+      definition.handler = handler as TaskDefinition['handler'];
+    };
+  }
+
+  /** Adds the handler; once. @throws OxbowError `duplicate_task` */
+  implement(handler: Handler<Input, Returned, Deps, State>): this {
+    this.#implement(handler);
+    return this;
+  }
+}
+

@@ -1,0 +1,76 @@
+import type { Engine, FeedListener, JobEvent } from '../engine/engine.ts';
+
+/** Without an event for this long a watched job is looked up again: a result is never lost with an event. */
+const RECHECK_MS = 15_000;
+
+export interface JobWatch {
+  /** An event of the job; `completed` brings its result in the fields. */
+  readonly onEvent: (event: JobEvent) => void;
+  /** Look the job up: events may have been missed. */
+  readonly onDoubt: () => void;
+}
+
+/** Hands the events of one shared feed to those who watch single jobs. */
+export class Watcher {
+  readonly #engine: Engine;
+  /** Queue → job id → watches. */
+  readonly #watches = new Map<string, Map<string, Set<JobWatch>>>();
+  #recheck: NodeJS.Timeout | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    const listener: FeedListener = { event: (event) => this.#dispatch(event), gap: (queue) => this.#doubt(queue) };
+    engine.feed.listen(listener);
+  }
+
+  /**
+   * Resolves when later events of the job will be delivered. The caller looks the job up after that.
+   * Call the returned function when done.
+   */
+  async watch(queue: string, jobId: string, watch: JobWatch): Promise<() => void> {
+    let jobs = this.#watches.get(queue);
+    if (jobs === undefined) this.#watches.set(queue, (jobs = new Map()));
+    let watches = jobs.get(jobId);
+    if (watches === undefined) jobs.set(jobId, (watches = new Set()));
+    watches.add(watch);
+    this.#recheck ??= setInterval(() => this.#doubtAll(), RECHECK_MS).unref();
+    try {
+      await this.#engine.open();
+      await this.#engine.feed.watch(queue);
+    } catch (error) {
+      this.#remove(queue, jobId, watch);
+      throw error;
+    }
+    return () => this.#remove(queue, jobId, watch);
+  }
+
+  close(): void {
+    clearInterval(this.#recheck);
+    this.#recheck = undefined;
+    this.#doubtAll();
+    this.#watches.clear();
+  }
+
+  #remove(queue: string, jobId: string, watch: JobWatch): void {
+    const jobs = this.#watches.get(queue);
+    const watches = jobs?.get(jobId);
+    if (jobs === undefined || watches === undefined) return;
+    watches.delete(watch);
+    if (watches.size === 0) jobs.delete(jobId);
+    // The queue stays in the feed: the next watch of it costs nothing.
+  }
+
+  #dispatch(event: JobEvent): void {
+    const watches = this.#watches.get(event.queue)?.get(event.jobId);
+    if (watches === undefined) return;
+    for (const watch of [...watches]) watch.onEvent(event);
+  }
+
+  #doubt(queue: string): void {
+    for (const watches of this.#watches.get(queue)?.values() ?? []) for (const watch of [...watches]) watch.onDoubt();
+  }
+
+  #doubtAll(): void {
+    for (const queue of this.#watches.keys()) this.#doubt(queue);
+  }
+}

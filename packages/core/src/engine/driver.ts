@@ -1,0 +1,33 @@
+import type { BackendFactory, QueueOptions, WorkerOptions } from 'bullmq';
+import type { EngineFacts, EngineKind, EventFeed } from './engine.ts';
+
+/** What differs between engines below the BullMQ code they share (bull-engine.ts). */
+export interface Driver {
+  readonly kind: EngineKind;
+  /** Without credentials; for logs and errors. */
+  readonly label: string;
+  /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
+  readonly laneSize: number;
+  readonly feed: EventFeed;
+  /** True where adds of one tick should share a statement. */
+  readonly batches: boolean;
+  /** Builds BullMQ's backend for a Queue or a Worker. */
+  readonly backend: BackendFactory;
+  /** Options every Queue gets. Read after `open` has been called (not necessarily resolved). */
+  queueOptions(): QueueOptions;
+  /** Options every Worker gets, over which a lane lays its own. */
+  workerOptions(): WorkerOptions;
+  /**
+   * Connects and runs the start-up checks.
+   * @throws EngineUnavailableError within the connect timeout, EngineUnsupportedError when the server will not do.
+   */
+  open(): Promise<EngineFacts>;
+  /**
+   * Runs a producer's call: rejects with EngineUnavailableError when the server stays away for the connect timeout,
+   * before the call was sent where that is possible.
+   */
+  guard<T>(call: () => Promise<T>): Promise<T>;
+  clockOffsetMs(): Promise<number | undefined>;
+  evictionPolicy(): Promise<string>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,96 @@
+/**
+ * Opens the PGlite of an embedded engine: in memory or in a directory, new or left behind by an earlier process.
+ *
+ * A new database is unpacked from the snapshot that the package's build made (initdb and BullMQ's tables in a minute's
+ * work saved); without one, as in a checkout that was never built, PGlite runs initdb.
+ */
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PGlite, PGliteOptions, protocol } from '@electric-sql/pglite';
+import { runMigrations } from 'bullmq';
+import { OxbowError } from '../errors.ts';
+import { unescapingParsers } from './json-escape.ts';
+import { PglitePool } from './pglite-pool.ts';
+import { PgliteSession } from './pglite-session.ts';
+
+interface PgliteModule {
+  readonly PGlite: typeof PGlite;
+  readonly protocol: typeof protocol;
+}
+
+/** Beside this module's folder when built, in the package's dist when run from source. */
+const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path) => new URL(path, import.meta.url));
+
+/**
+ * Opens and brings BullMQ's tables up to date. `directory` undefined: in memory. The caller holds the directory's lock.
+ * @throws OxbowError `missing_dependency`, `engine_unsupported`
+ */
+export async function openDatabase(directory: string | undefined): Promise<PgliteSession> {
+  const pglite = await importPglite();
+  const db = directory === undefined ? await create(pglite, { ...(await snapshot()) }) : await openDirectory(pglite, directory);
+  const session = new PgliteSession(db, pglite.protocol.serialize);
+  try {
+    const pool = new PglitePool(() => Promise.resolve(session));
+    await runMigrations(await pool.connect());
+    await pool.end();
+    return session;
+  } catch (error) {
+    await session.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function importPglite(): Promise<PgliteModule> {
+  let module: PgliteModule;
+  try {
+    module = await import('@electric-sql/pglite');
+  } catch (cause) {
+    throw new OxbowError('missing_dependency', 'The embedded engine needs PGlite: npm install @electric-sql/pglite', { cause });
+  }
+  if (typeof module.protocol?.serialize?.bind !== 'function' || typeof module.PGlite?.prototype?.isInTransaction !== 'function') {
+    throw new OxbowError('engine_unsupported', 'This version of PGlite cannot be used: npm install @electric-sql/pglite@^0.5.16');
+  }
+  return module;
+}
+
+/** A first open that was cut short has left its mark, and is begun again. */
+async function openDirectory(pglite: PgliteModule, directory: string): Promise<PGlite> {
+  const unfinished = `${directory}.unfinished`;
+  if (await exists(unfinished)) await rm(directory, { recursive: true, force: true });
+  if (await exists(join(directory, 'PG_VERSION'))) return create(pglite, { dataDir: directory });
+  await mustBeFree(directory);
+  await writeFile(unfinished, 'The first open of this directory has not finished. It is begun again by the next one.\n');
+  await mkdir(directory, { recursive: true });
+  const db = await create(pglite, { dataDir: directory, ...(await snapshot()) });
+  await rm(unfinished);
+  return db;
+}
+
+async function mustBeFree(directory: string): Promise<void> {
+  const found = (await exists(directory)) ? await readdir(directory) : [];
+  if (found.length === 0) return;
+  throw new OxbowError('engine_unsupported', `${directory} holds something that is no embedded engine (${found[0]}). Name another directory, or move it away.`);
+}
+
+function create({ PGlite: Database }: PgliteModule, options: PGliteOptions): Promise<PGlite> {
+  return Database.create({
+    ...options,
+    parsers: { ...unescapingParsers },
+    startParams: [...Database.defaultStartParams, '-c', 'search_path=bullmq,public'],
+  });
+}
+
+async function snapshot(): Promise<Pick<PGliteOptions, 'loadDataDir'>> {
+  for (const url of SNAPSHOTS) {
+    if (await exists(fileURLToPath(url))) return { loadDataDir: new Blob([await readFile(url)], { type: 'application/x-gzip' }) };
+  }
+  return {};
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,187 @@
+/**
+ * The engine port: what the rest of core knows of the thing that holds jobs.
+ *
+ * One implementation a URL scheme (redis.ts, embedded.ts). Only this folder imports `bullmq`; every other room
+ * speaks the types of this file. A `StoredJob` is a copy: it never changes under the reader.
+ */
+import type { IQueueBackend, Queue } from 'bullmq';
+
+export type EngineKind = 'redis' | 'embedded';
+
+/** The BullMQ Queue over any of its backends. */
+// oxlint-disable-next-line no-explicit-any -- BullMQ's own parameters: jobs of any producer are in it
+export type BullQueue = Queue<any, any, string, any, any, string, IQueueBackend>;
+
+/** Where BullMQ keeps a job. */
+export type StoredState = 'waiting' | 'delayed' | 'active' | 'waiting-children' | 'completed' | 'failed';
+
+/** A job to add. Ids are ours (see task/id.ts), so that a repeated add after a dropped connection stores one job. */
+export interface NewJob {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text of the wire envelope. */
+  readonly data: string;
+  /** Producer's clock, ms since the epoch. */
+  readonly timestamp: number;
+  readonly delayMs?: number;
+  /** BullMQ's scale: 1 first, 2,097,151 last. Absent: the queue has no priorities. */
+  readonly priority?: number;
+  readonly attempts?: number;
+}
+
+/** One job as the engine holds it. Times are ms since the epoch. */
+export interface StoredJob {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: StoredState;
+  readonly data: unknown;
+  readonly returnValue: unknown;
+  readonly failedReason: string | undefined;
+  readonly stack: readonly string[];
+  readonly progress: unknown;
+  readonly attempts: number;
+  readonly attemptsMade: number;
+  readonly attemptsStarted: number;
+  readonly stalledCounter: number;
+  readonly timestamp: number;
+  readonly delayMs: number;
+  readonly processedOn: number | undefined;
+  readonly finishedOn: number | undefined;
+}
+
+/** A job that a lane has taken and must give a {@link Verdict} on. */
+export interface ActiveJob {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly data: unknown;
+  /** As the producer wrote them; 0 when it did not. */
+  readonly attempts: number;
+  readonly attemptsMade: number;
+  readonly attemptsStarted: number;
+  readonly stalledCounter: number;
+  readonly timestamp: number;
+  readonly delayMs: number;
+  readonly processedOn: number | undefined;
+  readonly parentId: string | undefined;
+  /** True when the job brings a BullMQ backoff of its own (a plain BullMQ producer). */
+  readonly hasOwnBackoff: boolean;
+  /** Replaces the stored data. */
+  updateData(data: unknown): Promise<void>;
+  /** Stores progress and publishes the event. */
+  updateProgress(progress: object): Promise<void>;
+}
+
+/**
+ * What one attempt came to, as a value; the lane turns it into BullMQ's control flow. `recorded` is called when the
+ * engine has it; never, when the lock was lost before.
+ */
+export type Verdict = { readonly recorded?: (() => void) | undefined } & Decision;
+
+type Decision =
+  | { readonly kind: 'complete'; readonly value: unknown }
+  /** Final: no attempt follows. */
+  | { readonly kind: 'fail'; readonly error: Error }
+  /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */
+  | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | undefined }
+  /** Uses no attempt: back to the head of the queue, or delayed. */
+  | { readonly kind: 'putBack'; readonly delayMs: number };
+
+export interface KeepFinished {
+  readonly ageSeconds?: number;
+  readonly count?: number;
+}
+
+export interface LaneOptions {
+  readonly queue: string;
+  readonly concurrency: number;
+  readonly lockDurationMs: number;
+  readonly keepSucceeded: KeepFinished | undefined;
+  readonly keepFailed: KeepFinished | undefined;
+  /** Never rejects. */
+  readonly process: (job: ActiveJob) => Promise<Verdict>;
+  readonly onError: (error: Error) => void;
+  readonly onStalled: (jobId: string) => void;
+  /** The lock of a job that is running here could not be renewed: another worker may start it. */
+  readonly onLockLost: (jobId: string) => void;
+}
+
+/** One BullMQ Worker. */
+export interface Lane {
+  readonly queue: string;
+  /** Starts to fetch. Returns at once; a server that is down is waited for. */
+  start(): void;
+  /** Resolves when the connections are up and the first fetch can happen. */
+  ready(): Promise<void>;
+  /** Stops fetching for a while (clock skew); running jobs go on. */
+  pause(): void;
+  resume(): void;
+  /** Stops fetching for good; resolves when no job runs here and the connections are closed. */
+  close(): Promise<void>;
+  /** Puts a running job back at the head of its queue without using an attempt. Its late verdict is ignored. */
+  putBack(jobId: string): Promise<void>;
+  /** Drops the connections without waiting for running jobs. */
+  abandon(): Promise<void>;
+}
+
+/** An entry of a queue's event stream, as BullMQ writes it (`completed`, `failed`, `active`, `progress`, …). */
+export interface JobEvent {
+  readonly queue: string;
+  readonly jobId: string;
+  readonly name: string;
+  /** BullMQ's fields, JSON text where BullMQ has JSON text (`returnvalue`, `data`). */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+export interface FeedListener {
+  event(event: JobEvent): void;
+  /** Events may have been missed (reconnect, trimmed stream): look the jobs up again. */
+  gap(queue: string): void;
+}
+
+/** One connection a process reads every watched event stream. */
+export interface EventFeed {
+  /** Resolves when every event that is written from now on will be delivered (or reported as a gap). Idempotent. */
+  watch(queue: string): Promise<void>;
+  unwatch(queue: string): void;
+  /** The one listener; set before the first `watch`. */
+  listen(listener: FeedListener): void;
+  close(): Promise<void>;
+}
+
+/** What start-up found. `evictionPolicy` is `unknown` where CONFIG is refused and `none` where there is no such thing. */
+export interface EngineFacts {
+  readonly server: string;
+  readonly version: string;
+  readonly evictionPolicy: string;
+}
+
+export interface Engine {
+  readonly kind: EngineKind;
+  /** Without credentials; for logs. */
+  readonly label: string;
+  /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
+  readonly laneSize: number;
+  readonly feed: EventFeed;
+  /**
+   * Connects and checks the server once; later calls return the same promise until it failed, then try again.
+   * @throws EngineUnavailableError within `connectTimeout`; EngineUnsupportedError when the server will not do.
+   */
+  open(): Promise<EngineFacts>;
+  /** The BullMQ Queue itself, for whatever Oxbow does not wrap. The engine closes it. */
+  queue(name: string): BullQueue;
+  /**
+   * Adds one job in one round trip; calls of one tick share it. An id that exists is left as it is.
+   * @throws EngineUnavailableError
+   */
+  add(queue: string, job: NewJob): Promise<void>;
+  /** One round trip. @throws EngineUnavailableError */
+  find(queue: string, id: string): Promise<StoredJob | undefined>;
+  lane(options: LaneOptions): Lane;
+  /** Engine's clock minus ours in ms; undefined where they are one clock. */
+  clockOffsetMs(): Promise<number | undefined>;
+  /** Re-reads what can change under a running server. */
+  evictionPolicy(): Promise<string>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+import type { JobJson } from 'bullmq';
+import type { NewJob, StoredJob, StoredState } from './engine.ts';
+
+/** BullMQ's form of a new job. Only what differs from its defaults is stored. */
+export function toJobJson({ id, name, data, timestamp, delayMs, priority, attempts }: NewJob): JobJson {
+  const opts = {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(delayMs === undefined ? {} : { delay: delayMs }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+  return { ...NEW, id, name, data, timestamp, opts, ...(delayMs === undefined ? {} : { delay: delayMs }), ...(priority === undefined ? {} : { priority }) };
+}
+
+const NEW = { progress: 0, attemptsMade: 0, attemptsStarted: 0, stalledCounter: 0, failedReason: '', returnvalue: 'null' } as const;
+
+const STATES: Readonly<Record<string, StoredState>> = {
+  completed: 'completed',
+  failed: 'failed',
+  delayed: 'delayed',
+  active: 'active',
+  waiting: 'waiting',
+  prioritized: 'waiting',
+  'waiting-children': 'waiting-children',
+};
+
+/** A copy of a job as BullMQ's backend reads it. */
+export function toStoredJob(queue: string, id: string, state: string, job: JobJson): StoredJob {
+  return {
+    id,
+    name: job.name,
+    queue,
+    // Between two lists for an instant, or a state of a later BullMQ: not final, so a reader looks again.
+    state: STATES[state] ?? 'waiting',
+    data: fromJson(job.data),
+    returnValue: fromJson(job.returnvalue),
+    failedReason: job.failedReason,
+    stack: (fromJson(job.stacktrace) as readonly string[] | undefined) ?? [],
+    progress: job.progress,
+    attempts: job.opts.attempts ?? 0,
+    attemptsMade: job.attemptsMade ?? 0,
+    attemptsStarted: job.attemptsStarted ?? 0,
+    stalledCounter: job.stalledCounter ?? 0,
+    timestamp: job.timestamp,
+    delayMs: job.delay ?? 0,
+    processedOn: job.processedOn,
+    finishedOn: job.finishedOn,
+  };
+}
+
+function fromJson(text: string | undefined): unknown {
+  return typeof text === 'string' && text !== '' ? JSON.parse(text) : undefined;
+}

@@ -1,0 +1,33 @@
+import type { ConnectionOptions } from 'node:tls';
+import { OxbowError } from '../errors.ts';
+import { BullEngine } from './bull-engine.ts';
+import { createEmbeddedDriver } from './embedded.ts';
+import type { Engine, EngineFacts } from './engine.ts';
+import { createRedisDriver } from './redis.ts';
+
+export interface EngineOptions {
+  readonly app: string;
+  readonly url: string;
+  readonly connectTimeoutMs: number;
+  readonly tls: ConnectionOptions | undefined;
+  /** Called when the engine has been opened and checked; what it throws rejects the opening. */
+  readonly onOpen: (facts: EngineFacts) => void;
+  /** Connection errors, as they come; not those that reject somebody's call. */
+  readonly onError: (error: Error) => void;
+}
+
+const PLANNED = new Set(['postgres:', 'postgresql:', 'redis+sentinel:', 'redis+cluster:']);
+
+/** The engine that the URL names; nothing is connected yet. @throws OxbowError `invalid_url` */
+export function createEngine(options: EngineOptions): Engine {
+  const { url } = options;
+  const scheme = /^[a-z][a-z0-9+.-]*:/u.exec(url)?.[0] ?? '';
+  if (scheme === 'embedded:') {
+    const directory = url.slice(scheme.length);
+    return new BullEngine(createEmbeddedDriver({ app: options.app, directory: directory === '' ? undefined : directory }), options.onOpen);
+  }
+  if (scheme === 'redis:' || scheme === 'rediss:') return new BullEngine(createRedisDriver(options), options.onOpen);
+  const supported = 'embedded:, embedded:./directory, redis://… and rediss://…';
+  if (PLANNED.has(scheme)) throw new OxbowError('invalid_url', `${scheme}// is not supported yet. Supported: ${supported}.`);
+  throw new OxbowError('invalid_url', `The URL names no engine${scheme === '' ? '' : ` (${scheme})`}. Supported: ${supported}.`);
+}

@@ -1,0 +1,163 @@
+/**
+ * The one error table. Every error that Oxbow throws is an {@link OxbowError} with a stable `code`; a class exists only
+ * where a caller decides by it. docs/errors.md lists the same codes (checked by errors.test.ts).
+ */
+
+/** Code → what it means and what to do. Codes are stable: they are stored in jobs and matched by callers. */
+export const errorCodes = {
+  invalid_options: 'An option is unknown, of the wrong type or out of range. The message names it.',
+  invalid_name: 'A name of an app, task or queue is not 1–128 characters of A–Z a–z 0–9 . _ -',
+  invalid_input: 'The input does not fit the task’s schema. `issues` lists the paths.',
+  invalid_output: 'What the handler returned does not fit the task’s output schema.',
+  serialization: 'A value holds something that JSON cannot carry. `path` says where.',
+  payload_too_large: 'The input is over the size, depth or key limit of the app (`limits`).',
+  result_too_large: 'The result is over `maxResultBytes`. Store it elsewhere and return a reference.',
+  duplicate_task: 'Two tasks have one name.',
+  unknown_task: 'No worker knows the task: deploy one, or remove the job.',
+  not_implemented: 'The task is a contract without a handler in this process: call `.implement(run)`.',
+  newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
+  malformed: 'The job carries Oxbow’s marker but cannot be read.',
+  unknown_queue: 'The queue is not one that this worker or app knows.',
+  unknown_job: 'No such job: the id is wrong, or retention has removed it.',
+  engine_unavailable: 'The engine cannot be reached. Check the URL and the server; the call may be repeated.',
+  engine_unsupported: 'The server cannot do what Oxbow needs. The message says what.',
+  engine_in_use: 'Another process has the embedded directory open. Stop it, or use a server URL.',
+  missing_dependency: 'An optional package is not installed. The message has the command.',
+  invalid_url: 'The URL does not name an engine.',
+  url_required: 'NODE_ENV is production and neither `url` nor OXBOW_URL is set.',
+  closed: 'The app or worker has been closed.',
+  deadlock: 'A task waited for another job’s result. Use a chain or a link.',
+  result_timeout: 'The result did not come within `timeout`. The job goes on.',
+  task_failed: 'The job has finally failed; `cause` is the task’s own error.',
+  retry_after: 'The handler asked for a retry at a later time.',
+  non_retryable: 'The handler said that no retry would help.',
+  too_many_crashes: 'The job has crashed its worker `maxCrashes` times.',
+  expired: 'The job was not started before it expired.',
+  cancelled: 'The job was cancelled.',
+  shutdown: 'The worker is shutting down; the job goes back to its queue.',
+  lock_lost: 'The job’s lock was lost: another worker may run it.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+const BRAND = Symbol.for('oxbow.error');
+
+export interface OxbowErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** Root of every error that Oxbow throws. `code` is stable, `message` is not. */
+export class OxbowError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: OxbowErrorOptions) {
+    super(message, options);
+    this.code = code;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+
+  /** True for errors of any copy of this package, unlike `instanceof`. */
+  static is(error: unknown): error is OxbowError {
+    return typeof error === 'object' && error !== null && BRAND in error;
+  }
+}
+
+/** One thing wrong with a value, as Standard Schema reports it. */
+export interface Issue {
+  readonly message: string;
+  /** Dotted; empty for the value itself. */
+  readonly path: string;
+}
+
+/** The input does not fit the task's schema. Never retried. */
+export class InvalidInputError extends OxbowError {
+  readonly issues: readonly Issue[];
+
+  constructor(task: string, issues: readonly Issue[], code: 'invalid_input' | 'invalid_output' = 'invalid_input') {
+    const list = issues.map((issue) => (issue.path === '' ? issue.message : `${issue.path}: ${issue.message}`)).join('; ');
+    super(code, `${code === 'invalid_input' ? 'Input' : 'Output'} of task "${task}" is invalid: ${list}`);
+    this.issues = issues;
+  }
+}
+
+/** A value that JSON cannot carry, or that is over a limit. `path` is dotted, e.g. `input.items.3.at`. */
+export class SerializationError extends OxbowError {
+  readonly path: string;
+
+  constructor(path: string, what: string, code: 'serialization' | 'payload_too_large' = 'serialization') {
+    super(code, `${path} ${what}`);
+    this.path = path;
+  }
+}
+
+/** The result is over `maxResultBytes`. Never retried, never truncated. */
+export class ResultTooLargeError extends OxbowError {
+  constructor(task: string, bytes: number, limit: number) {
+    super('result_too_large', `The result of task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`);
+  }
+}
+
+/** The server cannot be reached, or went away and stayed away for `connectTimeout`. Safe to repeat: ids are ours. */
+export class EngineUnavailableError extends OxbowError {
+  constructor(label: string, timeoutMs: number, options?: OxbowErrorOptions) {
+    super('engine_unavailable', `${label} could not be reached within ${timeoutMs} ms. Check that the server runs and that the URL is right.`, options);
+  }
+}
+
+/** A task waited for another job's result while holding a worker slot. */
+export class DeadlockError extends OxbowError {
+  constructor(task: string) {
+    super('deadlock', `Task "${task}" waits for the result of another job inside its handler, which can starve every worker. Enqueue what follows as a chain, or with link, instead.`);
+  }
+}
+
+/** `result()` waited for its `timeout`. The job goes on. */
+export class ResultTimeoutError extends OxbowError {
+  constructor(id: string, timeoutMs: number) {
+    super('result_timeout', `Job ${id} has not finished within ${timeoutMs} ms. It goes on; ask again, or watch it with changes().`);
+  }
+}
+
+/** The job has finally failed. `cause` has the original name, message, stack and `code`. */
+export class TaskFailedError extends OxbowError {
+  readonly jobId: string;
+  readonly task: string;
+
+  constructor(jobId: string, task: string, cause: Error, code: 'task_failed' | 'cancelled' | 'expired' = 'task_failed') {
+    super(code, `Job ${jobId} of task "${task}" ${code === 'task_failed' ? 'failed' : `was ${code}`}: ${cause.message}`, { cause });
+    this.jobId = jobId;
+    this.task = task;
+  }
+}
+
+/** Thrown by a handler: this failure is final, whatever `retry` says. */
+export class NonRetryableError extends OxbowError {
+  constructor(message: string, options?: OxbowErrorOptions) {
+    super('non_retryable', message, options);
+  }
+}
+
+/** Thrown by a handler: this job ends as cancelled, which is not a failure. */
+export class CancelledError extends OxbowError {
+  constructor(message = 'cancelled by its handler', options?: OxbowErrorOptions) {
+    super('cancelled', message, options);
+  }
+}
+
+/** The reason of `ctx.signal` at the soft deadline of a drain. A handler that rejects with it is put back, no attempt used. */
+export class ShutdownError extends OxbowError {
+  constructor() {
+    super('shutdown', 'The worker is shutting down. The job goes back to its queue without using an attempt.');
+  }
+}
+
+/** The reason of `ctx.signal` when the job's lock is gone: another worker may run it. */
+export class LockLostError extends OxbowError {
+  constructor(jobId: string) {
+    super('lock_lost', `The lock of job ${jobId} was lost: another worker may run it.`);
+  }
+}

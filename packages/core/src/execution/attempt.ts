@@ -1,0 +1,68 @@
+import type { ActiveJob } from '../engine/engine.ts';
+import type { Logger } from '../log.ts';
+import type { Outcome } from '../policies/outcome.ts';
+import type { Policy } from '../policies/policy.ts';
+import type { TaskDefinition } from '../task/definition.ts';
+import type { Envelope } from '../task/envelope.ts';
+import type { PayloadLimits } from '../task/payload.ts';
+import type { AttemptContext } from './context.ts';
+
+/** What attempts of one worker share. */
+export interface ExecutionSettings {
+  readonly log: Logger;
+  readonly deps: unknown;
+  readonly limits: PayloadLimits;
+  readonly maxResultBytes: number;
+  readonly maxCrashes: number;
+  readonly unknownTaskGraceMs: number;
+  /** Undefined when this worker does not run the task. */
+  readonly task: (name: string) => TaskDefinition | undefined;
+}
+
+/** One attempt on its way through the pipeline; steps fill in what later steps read. */
+export interface Attempt {
+  readonly job: ActiveJob;
+  readonly settings: ExecutionSettings;
+  definition: TaskDefinition | undefined;
+  envelope: Envelope | undefined;
+  context: AttemptContext | undefined;
+  input: unknown;
+}
+
+export type Next = (attempt: Attempt) => Promise<Outcome>;
+
+/** Returns an outcome of its own or what `next` gives. */
+export type Run = (attempt: Attempt, next: Next) => Promise<Outcome>;
+
+export interface Step {
+  readonly name: string;
+  readonly run: Run;
+}
+
+/** A user's policy as a step. */
+export function policyStep(policy: Policy, wrap: NonNullable<Policy['run']>): Step {
+  return { name: policy.name, run: (attempt, next) => wrap(toCall(attempt), once(policy.name, () => next(attempt))) };
+}
+
+function toCall(attempt: Attempt): Parameters<NonNullable<Policy['run']>>[0] {
+  const { job, context, definition, input } = attempt;
+  return {
+    id: context?.id ?? job.id,
+    task: job.name,
+    queue: job.queue,
+    attempt: job.attemptsMade + 1,
+    headers: context?.headers ?? {},
+    input,
+    options: definition?.extra ?? {},
+  };
+}
+
+/** A handler that runs twice in one attempt is a bug of the policy, so it is told. */
+export function once<T>(policy: string, next: () => Promise<T>): () => Promise<T> {
+  let called = false;
+  return () => {
+    if (called) throw new Error(`Policy "${policy}" called next() twice.`);
+    called = true;
+    return next();
+  };
+}

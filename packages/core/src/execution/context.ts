@@ -1,0 +1,165 @@
+import type { ActiveJob } from '../engine/engine.ts';
+import { OxbowError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { encodePayload, DEFAULT_LIMITS } from '../task/payload.ts';
+import { parseDuration, type Duration } from '../task/duration.ts';
+import { publicId } from '../task/id.ts';
+import type { Envelope } from '../task/envelope.ts';
+
+/** What a job shows of itself while it runs. */
+export interface Progress {
+  /** The task's own state, one of its `states`. */
+  readonly state?: string;
+  readonly done?: number;
+  readonly total?: number;
+  readonly meta?: unknown;
+}
+
+export interface RetryRequestOptions {
+  /** Time to wait. @defaultValue the task's backoff */
+  readonly delay?: Duration;
+  /** Goes into the error that is kept when no attempt is left. */
+  readonly reason?: string;
+}
+
+/** Thrown by `ctx.retry`. */
+export class RetryRequest extends OxbowError {
+  readonly delayMs: number | undefined;
+
+  constructor(delayMs: number | undefined, reason: string) {
+    super('retry_after', reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/**
+ * The second argument of every handler: one attempt of one job.
+ *
+ * @typeParam Deps - what the worker's `startup` returned.
+ * @typeParam State - the task's `states`.
+ */
+export interface TaskContext<Deps = unknown, State extends string = string> {
+  /** Public id of the job, `<jobId>@<queue>`. */
+  readonly id: string;
+  /** The task's name. */
+  readonly name: string;
+  readonly queue: string;
+  /** From 1. A crashed worker does not count as an attempt. */
+  readonly attempt: number;
+  /** What `enqueue` was given; travels with the job. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deps: Deps;
+  /** Aborts with a ShutdownError at the soft deadline of a drain, with a LockLostError when another worker may run the job. */
+  readonly signal: AbortSignal;
+  /** pino child with the ids bound. */
+  readonly log: Logger;
+  /** Shows one of the task's `states` in `status()` and `changes()`. One write. @throws OxbowError `invalid_options` when not declared. */
+  setState(state: State, meta?: unknown): Promise<void>;
+  /** Shows `done` of `total`. One write. */
+  progress(done: number, total: number, meta?: unknown): Promise<void>;
+  /**
+   * Ends this attempt and asks for another one; never returns. Uses an attempt: when none is left, the job fails with
+   * `reason`.
+   */
+  retry(options?: RetryRequestOptions): never;
+}
+
+/** Its costly parts (logger, abort controller) are made when they are first asked for. */
+export class AttemptContext implements TaskContext {
+  readonly name: string;
+  readonly deps: unknown;
+  readonly #job: ActiveJob;
+  readonly #envelope: Envelope;
+  readonly #states: ReadonlySet<string>;
+  readonly #parentLog: Logger;
+  #log: Logger | undefined;
+  #controller: AbortController | undefined;
+  #abortReason: Error | undefined;
+  #progress: Progress | undefined;
+
+  constructor(job: ActiveJob, envelope: Envelope, states: ReadonlySet<string>, deps: unknown, log: Logger) {
+    this.name = job.name;
+    this.deps = deps;
+    this.#job = job;
+    this.#envelope = envelope;
+    this.#states = states;
+    this.#parentLog = log;
+  }
+
+  get id(): string {
+    return publicId(this.#job.id, this.#job.queue);
+  }
+
+  get queue(): string {
+    return this.#job.queue;
+  }
+
+  get attempt(): number {
+    return this.#job.attemptsMade + 1;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#envelope.headers;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#parentLog.child({ task: this.name, job: this.id, attempt: this.attempt });
+    return this.#log;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why the attempt was told to stop, if it was. */
+  get abortReason(): Error | undefined {
+    return this.#abortReason;
+  }
+
+  /** The first reason stands. */
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  async setState(state: string, meta?: unknown): Promise<void> {
+    if (!this.#states.has(state)) {
+      const declared = [...this.#states].join(', ') || 'none';
+      throw new OxbowError('invalid_options', `Task "${this.name}" does not declare the state ${JSON.stringify(state)}; its states: ${declared}.`);
+    }
+    await this.#show({ state, ...this.#counts(), ...withMeta(meta) });
+  }
+
+  async progress(done: number, total: number, meta?: unknown): Promise<void> {
+    if (!(Number.isFinite(done) && Number.isFinite(total) && done >= 0 && total >= 0)) {
+      throw new OxbowError('invalid_options', `ctx.progress(done, total) takes two finite numbers of at least 0; it got ${done} and ${total}.`);
+    }
+    const state = this.#progress?.state;
+    await this.#show({ ...(state === undefined ? {} : { state }), done, total, ...withMeta(meta) });
+  }
+
+  retry(options: RetryRequestOptions = {}): never {
+    const delayMs = options.delay === undefined ? undefined : parseDuration(options.delay, 'ctx.retry: delay');
+    throw new RetryRequest(delayMs, options.reason ?? 'The handler asked for a retry.');
+  }
+
+  #counts(): Progress {
+    const { done, total } = this.#progress ?? {};
+    return done === undefined || total === undefined ? {} : { done, total };
+  }
+
+  async #show(progress: Progress): Promise<void> {
+    encodePayload(progress, 'progress', DEFAULT_LIMITS);
+    this.#progress = progress;
+    await this.#job.updateProgress(progress);
+  }
+}
+
+function withMeta(meta: unknown): Progress {
+  return meta === undefined ? {} : { meta };
+}

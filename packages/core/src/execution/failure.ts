@@ -1,0 +1,38 @@
+import type { FailureRecord } from '../task/envelope.ts';
+
+const MAX_STACK = 8192;
+const MAX_MESSAGE = 4096;
+const MAX_CAUSES = 5;
+
+/** Anything thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const error = new Error(typeof thrown === 'string' ? thrown : `The handler threw ${describe(thrown)}, which is no Error.`);
+  error.name = 'NonError';
+  return error;
+}
+
+function describe(thrown: unknown): string {
+  return thrown === null ? 'null' : `a value of type ${typeof thrown}`;
+}
+
+/** The error with its causes, cut to what a job may carry. */
+export function toFailureRecord(error: Error, depth = 0): FailureRecord {
+  const code = (error as { readonly code?: unknown }).code;
+  return {
+    name: error.name,
+    message: error.message.slice(0, MAX_MESSAGE),
+    code: typeof code === 'string' || typeof code === 'number' ? String(code) : undefined,
+    stack: error.stack?.slice(0, MAX_STACK),
+    cause: error.cause instanceof Error && depth < MAX_CAUSES ? toFailureRecord(error.cause, depth + 1) : undefined,
+  };
+}
+
+/** The original error's name, message, stack, code and causes. Its class is not brought back. */
+export function fromFailureRecord(record: FailureRecord): Error {
+  const error = new Error(record.message, record.cause === undefined ? undefined : { cause: fromFailureRecord(record.cause) });
+  error.name = record.name;
+  if (record.stack !== undefined) error.stack = record.stack;
+  if (record.code !== undefined) Object.assign(error, { code: record.code });
+  return error;
+}

@@ -1,0 +1,33 @@
+import { CancelledError, ShutdownError } from '../errors.ts';
+import type { Outcome } from '../policies/outcome.ts';
+import type { Attempt } from './attempt.ts';
+import { RetryRequest } from './context.ts';
+import { toError } from './failure.ts';
+
+/** The edge at which thrown errors become outcomes. */
+export function outcomeOf(thrown: unknown, attempt: Attempt): Outcome {
+  const error = toError(thrown);
+  if (attempt.context?.abortReason instanceof ShutdownError) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
+  if (error instanceof CancelledError) return { kind: 'cancelled', error };
+  return hasAttemptsLeft(attempt) && isRetried(error, attempt)
+    ? { kind: 'retry', error, delayMs: delayMs(error, attempt) }
+    : { kind: 'failed', error };
+}
+
+/** The job's own number (the producer's option or the task's policy at that time) before the task's. */
+function hasAttemptsLeft({ job, definition }: Attempt): boolean {
+  const attempts = job.attempts > 0 ? job.attempts : (definition?.retry.attempts ?? 1);
+  return job.attemptsMade + 1 < attempts;
+}
+
+/** BullMQ's UnrecoverableError counts as final, so that processors move over as they are. */
+function isRetried(error: Error, { definition }: Attempt): boolean {
+  if (error instanceof RetryRequest) return true;
+  return error.name !== 'UnrecoverableError' && (definition?.retry.retries(error) ?? true);
+}
+
+function delayMs(error: Error, { job, definition }: Attempt): number | undefined {
+  if (error instanceof RetryRequest && error.delayMs !== undefined) return error.delayMs;
+  if (job.hasOwnBackoff) return undefined;
+  return definition?.retry.delayMs(job.attemptsMade + 1, error) ?? 0;
+}

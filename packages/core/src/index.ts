@@ -1,0 +1,36 @@
+/** `@oxbow/core`: typed tasks on BullMQ. */
+export { createApp, type App, type DeclareTask, type Preset } from './app.ts';
+export type { AppOptions, RetentionOptions } from './app-options.ts';
+export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
+export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
+export type { JobHandle, ResultOptions } from './client/handle.ts';
+export type { JobStatus, Status } from './client/status.ts';
+export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
+export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
+export type { Outcome } from './policies/outcome.ts';
+export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
+export type { Duration } from './task/duration.ts';
+export type { PayloadLimits } from './task/payload.ts';
+export { RetryAfterError, type BackoffOptions, type CustomBackoff, type ErrorMatcher, type Jitter, type RetryOptions } from './task/retry.ts';
+export type { InputOf, OutputOf, Schema } from './task/schema.ts';
+export type { SignalListener, SignalName, Signals } from './signals.ts';
+export type { DrainOptions, WorkerOptions } from './worker/settings.ts';
+export type { Drained, Worker } from './worker/worker.ts';
+export type { Logger } from './log.ts';
+export {
+  CancelledError,
+  DeadlockError,
+  EngineUnavailableError,
+  errorCodes,
+  InvalidInputError,
+  LockLostError,
+  NonRetryableError,
+  OxbowError,
+  ResultTimeoutError,
+  ResultTooLargeError,
+  SerializationError,
+  ShutdownError,
+  TaskFailedError,
+  type ErrorCode,
+  type Issue,
+} from './errors.ts';

@@ -1,0 +1,43 @@
+import type { Schema } from '../task/schema.ts';
+import type { Outcome } from './outcome.ts';
+
+/** One enqueue as a policy sees it. */
+export interface EnqueueCall {
+  readonly task: string;
+  readonly queue: string;
+  readonly input: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The policy's own task options, by name. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** One attempt as a policy sees it. */
+export interface AttemptCall {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What the handler gets: the schema's output form. */
+  readonly input: unknown;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A capability of your own, installed with `app.use(policy)`: it wraps enqueues and attempts of every task.
+ *
+ * Policies wrap in the order of `use`, the first outermost, inside Oxbow's own steps and around the handler. `next`
+ * may be called once. A policy that only observes should be a listener of `app.on` instead: it cannot fail a job.
+ *
+ * @typeParam Options - the task options this policy owns; tasks of an app that uses it may set them.
+ */
+export interface Policy<Options extends object = object> {
+  readonly name: string;
+  /** Standard Schemas of the task options this policy owns. An option that nobody owns is refused. */
+  readonly options?: { readonly [K in keyof Options]-?: Schema<Options[K], unknown> };
+  /** Wraps the enqueue. A changed call is what `next` gets; an error rejects the enqueue. Not called for a retry. */
+  readonly enqueue?: (call: EnqueueCall, next: (call: EnqueueCall) => Promise<void>) => Promise<void>;
+  /** Wraps one attempt. Return what `next()` gave, or an outcome of its own; a thrown error counts as the handler's. */
+  readonly run?: (attempt: AttemptCall, next: () => Promise<Outcome>) => Promise<Outcome>;
+}

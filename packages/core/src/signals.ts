@@ -1,0 +1,85 @@
+import { EventEmitter } from 'node:events';
+import type { Logger } from './log.ts';
+
+interface JobSignal {
+  /** Public id, `<jobId>@<queue>`. */
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+}
+
+interface AttemptSignal extends JobSignal {
+  /** From 1. */
+  readonly attempt: number;
+}
+
+interface EndedSignal extends AttemptSignal {
+  /** Of this attempt. */
+  readonly durationMs: number;
+}
+
+/** What happens in this process. Payloads and results are not in signals. */
+export interface Signals {
+  'task:enqueued': JobSignal;
+  'task:started': AttemptSignal;
+  'task:succeeded': EndedSignal;
+  /** Finally. */
+  'task:failed': EndedSignal & { readonly error: Error };
+  'task:retrying': EndedSignal & { readonly error: Error; readonly delayMs: number | undefined };
+  'task:cancelled': EndedSignal & { readonly error: Error };
+  'task:expired': EndedSignal & { readonly error: Error };
+  /** Put back without using an attempt: a drain, an unknown task, a newer envelope. */
+  'task:put-back': EndedSignal & { readonly delayMs: number; readonly reason: string };
+  /** BullMQ found a job whose worker had died and put it back. */
+  'task:stalled': { readonly id: string; readonly queue: string };
+  'worker:ready': { readonly queues: Readonly<Record<string, number>> };
+  'worker:draining': { readonly running: number };
+  'worker:drained': { readonly orphans: readonly string[] };
+  'engine:clock-skewed': { readonly offsetMs: number };
+  'engine:clock-restored': { readonly offsetMs: number };
+}
+
+export type SignalName = keyof Signals;
+export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => void;
+
+/**
+ * Typed, synchronous, in order of registration. A listener that throws is logged and changes nothing; what it returns
+ * is ignored, a rejected promise is logged.
+ */
+export class SignalBus {
+  readonly #emitter = new EventEmitter();
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+    this.#emitter.setMaxListeners(0);
+  }
+
+  /** Returns the function that removes the listener. */
+  on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void {
+    this.#emitter.on(name, listener);
+    return () => {
+      this.#emitter.off(name, listener);
+    };
+  }
+
+  /** True when somebody listens: callers on hot paths ask before they build the event. */
+  wants(name: SignalName): boolean {
+    return this.#emitter.listenerCount(name) > 0;
+  }
+
+  emit<Name extends SignalName>(name: Name, event: Signals[Name]): void {
+    for (const listener of this.#emitter.listeners(name)) {
+      try {
+        const returned: unknown = (listener as SignalListener<Name>)(event);
+        if (returned instanceof Promise) returned.catch((error: unknown) => this.#report(name, error));
+      } catch (error) {
+        this.#report(name, error);
+      }
+    }
+  }
+
+  #report(name: SignalName, error: unknown): void {
+    this.#log.error({ err: error, signal: name }, `a listener of ${name} threw; the job is not affected`);
+  }
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { Handler } from './client/task.ts';
+import { OxbowError } from './errors.ts';
+import type { Policy } from './policies/policy.ts';
+import type { TaskDefinition } from './task/definition.ts';
+import { assertName } from './task/name.ts';
+import { parseOptions, unknownOption } from './task/options.ts';
+import { resolveRetry, retryOptions, type RetryOptions } from './task/retry.ts';
+import { parse, type InputOf, type OutputOf, type Schema } from './task/schema.ts';
+
+/** How a task runs, whatever it does: what `app.preset` can share. */
+export interface TaskPolicies {
+  /** @defaultValue 'default' */
+  readonly queue?: string;
+  /** @defaultValue no retry */
+  readonly retry?: RetryOptions;
+}
+
+/** A task with an input schema. */
+export interface SchemaTaskOptions<In extends Schema, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies {
+  /** Any Standard Schema. Producers give its input form, handlers get its output form. */
+  readonly input: In;
+  /** What the handler must return; `result()` gives its output form. */
+  readonly output?: Out;
+  /** Names for `ctx.setState`. */
+  readonly states?: readonly State[];
+  readonly run: Handler<OutputOf<In>, Out extends Schema ? InputOf<Out> : Returned, Deps, State>;
+}
+
+/** A task whose input is only typed, not checked. */
+export interface PlainTaskOptions<In, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies {
+  readonly output?: Out;
+  readonly states?: readonly State[];
+  readonly run: Handler<In, Out extends Schema ? InputOf<Out> : Returned, Deps, State>;
+}
+
+/** A task that is declared here and implemented elsewhere. */
+export interface ContractOptions<In extends Schema, Out extends Schema, State extends string> extends TaskPolicies {
+  readonly input: In;
+  readonly output: Out;
+  readonly states?: readonly State[];
+}
+
+/** What `result()` resolves to. */
+export type ResultOf<Out extends Schema | undefined, Returned> = Out extends Schema ? OutputOf<Out> : Awaited<Returned>;
+
+const schema = z.custom<Schema>((value) => typeof (value as Schema | undefined)?.['~standard']?.validate === 'function', 'must be a Standard Schema, like z.object({ … })');
+
+const own = {
+  queue: z.string().optional(),
+  retry: retryOptions.optional(),
+  input: schema.optional(),
+  output: schema.optional(),
+  states: z.array(z.string()).optional(),
+  run: z.custom<NonNullable<TaskDefinition['handler']>>((value) => typeof value === 'function', 'must be the handler function').optional(),
+};
+
+const taskOptions = z.strictObject(own);
+const OWN = Object.keys(own);
+
+/**
+ * @param preset - defaults under `options`.
+ * @throws OxbowError `invalid_options` (an option nobody owns comes with a suggestion), `invalid_name`
+ */
+export function defineTask(name: string, options: object, preset: object, policies: readonly Policy[]): TaskDefinition {
+  assertName('task', name);
+  if (typeof options !== 'object' || options === null) throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
+  const { mine, extra } = split({ ...preset, ...options }, name, policies);
+  const { queue = 'default', retry, input, output, states = [], run } = parseOptions(taskOptions, mine, `task "${name}"`);
+  assertName('queue', queue);
+  for (const state of states) assertName('state', state);
+  return { name, queue, input, output, states: new Set(states), retry: resolveRetry(retry, name), extra, handler: run };
+}
+
+/** The task's own options, and those that policies own, read by their schemas. */
+function split(options: object, name: string, policies: readonly Policy[]): { readonly mine: object; readonly extra: Record<string, unknown> } {
+  const owners = new Map(policies.flatMap((policy) => Object.entries((policy.options ?? {}) as Record<string, Schema>)));
+  const mine: Record<string, unknown> = {};
+  const extra: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (OWN.includes(key)) mine[key] = value;
+    else extra[key] = readOption(key, value, owners, name);
+  }
+  return { mine, extra };
+}
+
+function readOption(key: string, value: unknown, owners: ReadonlyMap<string, Schema>, name: string): unknown {
+  const owner = owners.get(key);
+  if (owner === undefined) throw unknownOption(key, `task "${name}"`, [], [...OWN, ...owners.keys()]);
+  const read = parse(owner, value, name);
+  if (read instanceof Promise) throw new OxbowError('invalid_options', `task "${name}": the schema of option "${key}" must be synchronous.`);
+  return read;
+}

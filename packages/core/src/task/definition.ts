@@ -1,0 +1,16 @@
+import type { RetryPolicy } from './retry.ts';
+import type { Schema } from './schema.ts';
+
+/** A declared task with everything resolved. Handlers are attached later for contracts. */
+export interface TaskDefinition {
+  readonly name: string;
+  readonly queue: string;
+  readonly input: Schema | undefined;
+  readonly output: Schema | undefined;
+  readonly states: ReadonlySet<string>;
+  readonly retry: RetryPolicy;
+  /** Options of user policies (`app.use`), as their schemas read them; by option name. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** Undefined for a contract that this process does not implement. `ctx` is execution's TaskContext. */
+  handler: ((input: never, ctx: never) => unknown) | undefined;
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+
+/**
+ * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
+ *
+ *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "f": {failure record} }
+ *
+ * Only `$ox` and `in` are always there. Data without `$ox` is a plain BullMQ job: the data is the input.
+ */
+export const ENVELOPE_VERSION = 1;
+
+/** Why a job finally failed; written into its data before BullMQ moves it to `failed`. */
+export interface FailureRecord {
+  readonly name: string;
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly stack: string | undefined;
+  readonly cause: FailureRecord | undefined;
+}
+
+/** `attemptsMade` and `stalledCounter` when it was written: they tell a redelivery from a retry by hand. */
+export interface StoredFailure {
+  readonly error: FailureRecord;
+  readonly attemptsMade: number;
+  readonly stalledCounter: number;
+}
+
+export interface Envelope {
+  readonly input: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expiresAt: number | undefined;
+  readonly failure: StoredFailure | undefined;
+}
+
+export type Decoded =
+  | { readonly kind: 'envelope' | 'plain'; readonly envelope: Envelope }
+  | { readonly kind: 'malformed'; readonly reason: string }
+  | { readonly kind: 'newer'; readonly version: number };
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+const failureRecord: z.ZodType<FailureRecord> = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    message: z.string(),
+    code: z.string().optional().transform((code) => code),
+    stack: z.string().optional().transform((stack) => stack),
+    cause: failureRecord.optional().transform((cause) => cause),
+  }),
+);
+
+const wire = z.object({
+  $ox: z.literal(ENVELOPE_VERSION),
+  in: z.unknown(),
+  h: z.record(z.string(), z.string()).optional(),
+  x: z.number().optional(),
+  f: z.object({ error: failureRecord, attemptsMade: z.number(), stalledCounter: z.number() }).optional(),
+});
+
+/** JSON text of an envelope around input that is JSON text already. */
+export function encodeEnvelope(inputText: string, headersText: string | undefined, expiresAt: number | undefined): string {
+  const headers = headersText === undefined ? '' : `,"h":${headersText}`;
+  const expires = expiresAt === undefined ? '' : `,"x":${expiresAt}`;
+  return `{"$ox":${ENVELOPE_VERSION},"in":${inputText}${headers}${expires}}`;
+}
+
+/** The same job data with the failure in it. */
+export function withFailure(envelope: Envelope, failure: StoredFailure): object {
+  return {
+    $ox: ENVELOPE_VERSION,
+    in: envelope.input,
+    ...(envelope.headers === NO_HEADERS ? {} : { h: envelope.headers }),
+    ...(envelope.expiresAt === undefined ? {} : { x: envelope.expiresAt }),
+    f: failure,
+  };
+}
+
+export function decodeEnvelope(data: unknown): Decoded {
+  if (typeof data !== 'object' || data === null || !('$ox' in data)) {
+    return { kind: 'plain', envelope: { input: data, headers: NO_HEADERS, expiresAt: undefined, failure: undefined } };
+  }
+  const version = data.$ox;
+  if (typeof version === 'number' && Number.isInteger(version) && version > ENVELOPE_VERSION) return { kind: 'newer', version };
+  const result = wire.safeParse(data);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    return { kind: 'malformed', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}` };
+  }
+  const { in: input, h, x, f } = result.data;
+  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f } };
+}

@@ -1,0 +1,26 @@
+import { nanoid } from 'nanoid';
+import { OxbowError } from '../errors.ts';
+
+const JOB_ID = /^[A-Za-z0-9._-]{1,128}$/u;
+
+/** 16 characters, 96 random bits, never user text: a user's text as id can collide with BullMQ's own keys. */
+export function newJobId(): string {
+  return nanoid(16);
+}
+
+/** `<jobId>@<queue>`: finds the job without an index. */
+export function publicId(jobId: string, queue: string): string {
+  return `${jobId}@${queue}`;
+}
+
+/** @throws OxbowError `unknown_job` when it is not a public id. */
+export function parsePublicId(id: unknown): { readonly jobId: string; readonly queue: string } {
+  if (typeof id === 'string') {
+    const at = id.lastIndexOf('@');
+    const jobId = id.slice(0, at);
+    const queue = id.slice(at + 1);
+    if (at > 0 && JOB_ID.test(jobId) && JOB_ID.test(queue)) return { jobId, queue };
+  }
+  const shown = typeof id === 'string' ? JSON.stringify(id.slice(0, 300)) : typeof id;
+  throw new OxbowError('unknown_job', `A job id has the form <jobId>@<queue>, as handle.id gives it; it is ${shown}.`);
+}

@@ -1,0 +1,77 @@
+import type { ActiveJob, Lane, Verdict } from '../engine/engine.ts';
+import type { Attempt, ExecutionSettings, Next } from '../execution/attempt.ts';
+import type { Outcome } from '../policies/outcome.ts';
+import type { SignalBus, SignalName, Signals } from '../signals.ts';
+import { publicId } from '../task/id.ts';
+import type { RunningJobs } from './running-jobs.ts';
+import { toVerdict } from './verdict.ts';
+
+const SIGNALS = {
+  succeeded: 'task:succeeded',
+  failed: 'task:failed',
+  retry: 'task:retrying',
+  'put-back': 'task:put-back',
+  cancelled: 'task:cancelled',
+  expired: 'task:expired',
+} as const satisfies Record<Outcome['kind'], SignalName>;
+
+/** Takes jobs from lanes through the pipeline, and tells the process about it. */
+export class AttemptRunner {
+  readonly #settings: ExecutionSettings;
+  readonly #pipeline: Next;
+  readonly #running: RunningJobs;
+  readonly #signals: SignalBus;
+
+  constructor(settings: ExecutionSettings, pipeline: Next, running: RunningJobs, signals: SignalBus) {
+    this.#settings = settings;
+    this.#pipeline = pipeline;
+    this.#running = running;
+    this.#signals = signals;
+  }
+
+  /** Rejects only when the failure could not be recorded. */
+  async run(job: ActiveJob, lane: Lane): Promise<Verdict> {
+    const attempt: Attempt = { job, settings: this.#settings, definition: undefined, envelope: undefined, context: undefined, input: undefined };
+    this.#running.add(attempt, lane);
+    if (this.#signals.wants('task:started')) this.#signals.emit('task:started', describe(job));
+    const startedAt = performance.now();
+    try {
+      const outcome = await this.#pipeline(attempt);
+      const verdict = await toVerdict(outcome, attempt);
+      this.#log(outcome, attempt);
+      if (!this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
+      // Read now: BullMQ counts the attempt when it records it.
+      const event = { ...describe(job), durationMs: performance.now() - startedAt };
+      return { ...verdict, recorded: () => this.#emit(outcome, event) };
+    } finally {
+      this.#running.remove(attempt);
+    }
+  }
+
+  #emit(outcome: Outcome, event: Signals['task:succeeded']): void {
+    switch (outcome.kind) {
+      case 'succeeded':
+        return this.#signals.emit('task:succeeded', event);
+      case 'retry':
+        return this.#signals.emit('task:retrying', { ...event, error: outcome.error, delayMs: outcome.delayMs });
+      case 'put-back':
+        return this.#signals.emit('task:put-back', { ...event, delayMs: outcome.delayMs, reason: outcome.reason });
+      default:
+        return this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
+    }
+  }
+
+  #log(outcome: Outcome, { job, settings }: Attempt): void {
+    const { log } = settings;
+    if (outcome.kind === 'succeeded') return;
+    const bindings = { task: job.name, job: publicId(job.id, job.queue), attempt: job.attemptsMade + 1 };
+    if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
+    else if (outcome.kind === 'retry') log.warn({ ...bindings, err: outcome.error, delayMs: outcome.delayMs }, 'attempt failed; retrying');
+    else if (outcome.kind === 'put-back') log.info({ ...bindings, delayMs: outcome.delayMs, reason: outcome.reason }, 'job put back');
+    else log.info({ ...bindings, reason: outcome.error.message }, `job ${outcome.kind}`);
+  }
+}
+
+function describe(job: ActiveJob): { id: string; task: string; queue: string; attempt: number } {
+  return { id: publicId(job.id, job.queue), task: job.name, queue: job.queue, attempt: job.attemptsMade + 1 };
+}

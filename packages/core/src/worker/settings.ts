@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { OxbowError } from '../errors.ts';
+import { parseDuration, type Duration } from '../task/duration.ts';
+import { assertName } from '../task/name.ts';
+import { parseOptions } from '../task/options.ts';
+
+/** When a drain goes from waiting to telling to putting back. */
+export interface DrainOptions {
+  /** Running handlers are waited for this long; then `ctx.signal` aborts. @defaultValue '20s' */
+  readonly soft?: Duration;
+  /** After the abort, handlers get this long; then their jobs are put back and named. @defaultValue '5s' */
+  readonly hard?: Duration;
+}
+
+export interface WorkerOptions<Deps> {
+  /** Queue → how many of its jobs run here at a time (1–1000). @defaultValue the queues of its tasks, 5 each */
+  readonly queues?: Readonly<Record<string, number>>;
+  /** Names of the tasks it runs. @defaultValue every task of the app with a handler */
+  readonly tasks?: readonly string[];
+  /** Makes what handlers get as `ctx.deps`, before the first job. An error ends the start. */
+  readonly startup?: () => Deps | Promise<Deps>;
+  /** Disposes of it after the drain; also when the drain left orphans. */
+  readonly shutdown?: (deps: Deps) => void | Promise<void>;
+  readonly drain?: DrainOptions;
+  /**
+   * How long a job stays locked without renewal: a killed worker's jobs start again after this and up to half of it
+   * more. @defaultValue '30s'
+   */
+  readonly lockDuration?: Duration;
+}
+
+export interface WorkerSettings {
+  readonly queues: ReadonlyMap<string, number>;
+  readonly tasks: ReadonlySet<string> | undefined;
+  readonly softMs: number;
+  readonly hardMs: number;
+  readonly lockDurationMs: number;
+}
+
+const DEFAULT_CONCURRENCY = 5;
+const MIN_LOCK_MS = 1000;
+const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'");
+const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
+
+const workerOptions = z.strictObject({
+  queues: z.record(z.string(), z.int().min(1).max(1000)).optional(),
+  tasks: z.array(z.string()).optional(),
+  startup: fn.optional(),
+  shutdown: fn.optional(),
+  drain: z.strictObject({ soft: duration.optional(), hard: duration.optional() }).optional(),
+  lockDuration: duration.optional(),
+});
+
+/**
+ * @param queuesByTask - of the app's tasks that have a handler.
+ * @throws OxbowError `invalid_options`, `unknown_task`, `invalid_name`
+ */
+export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap<string, string>): WorkerSettings {
+  const { queues, tasks, drain, lockDuration } = parseOptions(workerOptions, options, 'app.worker()');
+  for (const task of tasks ?? []) {
+    if (!queuesByTask.has(task)) throw new OxbowError('unknown_task', `app.worker(): there is no task "${task}" with a handler. Known: ${[...queuesByTask.keys()].join(', ') || 'none'}.`);
+  }
+  const lockDurationMs = parseDuration(lockDuration ?? '30s', 'app.worker(): lockDuration');
+  if (lockDurationMs < MIN_LOCK_MS) throw new OxbowError('invalid_options', `app.worker(): lockDuration must be at least ${MIN_LOCK_MS} ms.`);
+  return {
+    queues: resolveQueues(queues, tasks ?? [...queuesByTask.keys()], queuesByTask),
+    tasks: tasks === undefined ? undefined : new Set(tasks),
+    softMs: parseDuration(drain?.soft ?? '20s', 'app.worker(): drain.soft'),
+    hardMs: parseDuration(drain?.hard ?? '5s', 'app.worker(): drain.hard'),
+    lockDurationMs,
+  };
+}
+
+function resolveQueues(given: Readonly<Record<string, number>> | undefined, tasks: readonly string[], queuesByTask: ReadonlyMap<string, string>): ReadonlyMap<string, number> {
+  const queues = new Map(given === undefined ? tasks.map((task) => [queuesByTask.get(task) ?? 'default', DEFAULT_CONCURRENCY]) : Object.entries(given));
+  for (const queue of queues.keys()) assertName('queue', queue);
+  if (queues.size === 0) throw new OxbowError('invalid_options', 'app.worker(): there is nothing to run: declare tasks with handlers first, or name queues.');
+  return queues;
+}

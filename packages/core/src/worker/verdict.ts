@@ -1,0 +1,45 @@
+import type { Verdict } from '../engine/engine.ts';
+import type { Attempt } from '../execution/attempt.ts';
+import { toFailureRecord } from '../execution/failure.ts';
+import type { Outcome } from '../policies/outcome.ts';
+import { withFailure } from '../task/envelope.ts';
+
+/**
+ * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
+ * crash between the two writes finds it and does not run the handler again (pipeline step `recorded-failure`).
+ */
+export async function toVerdict(outcome: Outcome, attempt: Attempt): Promise<Verdict> {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { kind: 'complete', value: outcome.value };
+    case 'retry':
+      return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
+    case 'put-back':
+      return { kind: 'putBack', delayMs: outcome.delayMs };
+    case 'failed':
+    case 'cancelled':
+    case 'expired':
+      await recordFailure(outcome.error, attempt);
+      return { kind: 'fail', error: outcome.error };
+  }
+}
+
+async function recordFailure(error: Error, { job, envelope }: Attempt): Promise<void> {
+  if (envelope === undefined || !isOurs(job.data)) {
+    nameCode(error);
+    return;
+  }
+  const failure = { error: toFailureRecord(error), attemptsMade: job.attemptsMade, stalledCounter: job.stalledCounter };
+  await job.updateData(withFailure(envelope, failure));
+}
+
+/** Data that is not ours is not changed; the code goes into the stack, as in Node's own errors, for who reads the job. */
+function nameCode(error: Error): void {
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code !== 'string' || error.stack === undefined) return;
+  if (error.stack.startsWith(`${error.name}: `)) error.stack = `${error.name} [${code}]${error.stack.slice(error.name.length)}`;
+}
+
+function isOurs(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && '$ox' in data;
+}

@@ -1,0 +1,216 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Engine, KeepFinished, Lane } from '../engine/engine.ts';
+import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
+import type { ExecutionSettings } from '../execution/attempt.ts';
+import { composePipeline, describePipeline } from '../execution/pipeline.ts';
+import { ThrottledLog, type Logger } from '../log.ts';
+import type { Policy } from '../policies/policy.ts';
+import type { SignalBus } from '../signals.ts';
+import { publicId } from '../task/id.ts';
+import { AttemptRunner } from './attempt-runner.ts';
+import { ClockWatch } from './engine-watch.ts';
+import { Deferred } from './deferred.ts';
+import { waitForSignals } from './process-signals.ts';
+import { RunningJobs } from './running-jobs.ts';
+import type { WorkerOptions, WorkerSettings } from './settings.ts';
+
+/** What a worker gets from its app. */
+export interface WorkerSource {
+  readonly engine: Engine;
+  readonly signals: SignalBus;
+  readonly log: Logger;
+  readonly policies: readonly Policy[];
+  readonly keepSucceeded: KeepFinished | undefined;
+  readonly keepFailed: KeepFinished | undefined;
+  readonly execution: Omit<ExecutionSettings, 'deps'>;
+  /** Closes the app, after the drain of a worker that owns its process. */
+  readonly closeApp: () => Promise<void>;
+}
+
+export interface Drained {
+  /** Public ids of jobs that did not end before the hard deadline; they are back in their queues. */
+  readonly orphans: readonly string[];
+}
+
+const RETRY_OPEN_MS = 1000;
+
+/**
+ * Runs jobs in this process: new → starting → running → draining → drained. Once drained it does not start again.
+ *
+ * @typeParam Deps - what `startup` makes and handlers get as `ctx.deps`.
+ */
+export class Worker<Deps = unknown> {
+  readonly #source: WorkerSource;
+  readonly #options: WorkerOptions<Deps>;
+  readonly #settings: WorkerSettings;
+  readonly #running = new RunningJobs();
+  readonly #errors: ThrottledLog;
+  readonly #clock: ClockWatch;
+  readonly #stopped = new Deferred<undefined>();
+  readonly #force = new Deferred<false>();
+  readonly #ended = new Deferred<Drained>();
+  #lanes: readonly Lane[] = [];
+  #starting: Promise<void> | undefined;
+  #draining: Promise<Drained> | undefined;
+  #deps: Deps | undefined;
+  #startedUp = false;
+
+  constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
+    this.#source = source;
+    this.#options = options;
+    this.#settings = settings;
+    this.#errors = new ThrottledLog(source.log);
+    this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
+  }
+
+  /** Steps around every handler, outer to inner. */
+  describe(): { readonly queues: Readonly<Record<string, number>>; readonly pipeline: readonly string[] } {
+    return { queues: Object.fromEntries(this.#settings.queues), pipeline: describePipeline(this.#source.policies) };
+  }
+
+  /**
+   * Resolves when every queue is being fetched. A server that is down, or a clock that is off, is waited for.
+   * @throws what `startup` threw; OxbowError `engine_unsupported`; `closed` after a drain.
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /**
+   * Starts, and drains on SIGTERM or SIGINT, then ends the process: exit code 0 when every job ended, 1 when some had
+   * to be put back. A second signal puts them back at once. Resolves when `drain` was called instead.
+   */
+  async run(): Promise<void> {
+    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
+    try {
+      await this.start();
+      const { orphans } = await this.#ended.promise;
+      if (signals.count === 0) return;
+      await this.#source.closeApp();
+      process.exit(orphans.length === 0 ? 0 : 1);
+    } finally {
+      signals.stop();
+    }
+  }
+
+  /**
+   * Stops fetching; running jobs end (`drain.soft`), are told by `ctx.signal` (`drain.hard`), and what still runs then
+   * is put back without using an attempt. Calling it again gives the same promise.
+   */
+  drain(): Promise<Drained> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain().then(() => undefined);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#draining !== undefined) throw new OxbowError('closed', 'This worker has been drained; make a new one.');
+    this.#deps = await this.#options.startup?.();
+    this.#startedUp = true;
+    await this.#waitForEngine();
+    if (this.#draining !== undefined) return;
+    await this.#clock.start();
+    this.#lanes = this.#openLanes();
+    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ready())), this.#stopped.promise]);
+    if (this.#draining !== undefined) return;
+    for (const lane of this.#lanes) lane.start();
+    if (this.#clock.skewed) this.#setFetching(false);
+    this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
+    this.#source.log.info(this.describe(), 'worker ready');
+  }
+
+  async #waitForEngine(): Promise<void> {
+    while (this.#draining === undefined) {
+      try {
+        await this.#source.engine.open();
+        return;
+      } catch (error) {
+        if (!(error instanceof EngineUnavailableError)) throw error;
+        this.#errors.error(error, 'the engine is away; the worker waits for it');
+        await Promise.race([wait(RETRY_OPEN_MS), this.#stopped.promise]);
+      }
+    }
+  }
+
+  #openLanes(): readonly Lane[] {
+    const { engine, signals, policies } = this.#source;
+    const runner = new AttemptRunner({ ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps }, composePipeline(policies), this.#running, signals);
+    return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
+      const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
+      return Array.from({ length: count }, (_, i) => this.#openLane(queue, share(concurrency, count, i), runner));
+    });
+  }
+
+  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
+    const lane: Lane = this.#source.engine.lane({
+      queue,
+      concurrency,
+      lockDurationMs: this.#settings.lockDurationMs,
+      keepSucceeded: this.#source.keepSucceeded,
+      keepFailed: this.#source.keepFailed,
+      process: (job) => runner.run(job, lane),
+      onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
+      onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
+      onLockLost: (jobId) => this.#running.abort(publicId(jobId, queue), new LockLostError(publicId(jobId, queue))),
+    });
+    return lane;
+  }
+
+  #task(name: string): ReturnType<ExecutionSettings['task']> {
+    const { tasks } = this.#settings;
+    return tasks === undefined || tasks.has(name) ? this.#source.execution.task(name) : undefined;
+  }
+
+  #setFetching(fetching: boolean): void {
+    for (const lane of this.#lanes) {
+      if (fetching) lane.resume();
+      else lane.pause();
+    }
+  }
+
+  async #drain(): Promise<Drained> {
+    this.#stopped.resolve(undefined);
+    this.#clock.stop();
+    this.#source.signals.emit('worker:draining', { running: this.#running.size });
+    this.#source.log.info({ running: this.#running.size }, 'worker draining');
+    await this.#starting?.catch(() => undefined);
+    const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
+    const orphans = await this.#settle(closed);
+    const drained: Drained = { orphans };
+    if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
+    if (this.#startedUp) await this.#options.shutdown?.(this.#deps as Deps);
+    this.#source.signals.emit('worker:drained', drained);
+    this.#source.log.info({ orphans: orphans.length }, 'worker drained');
+    this.#ended.resolve(drained);
+    return drained;
+  }
+
+  /** The two deadlines. Returns who had to be put back. */
+  async #settle(closed: Promise<unknown>): Promise<readonly string[]> {
+    if (await this.#endsWithin(closed, this.#settings.softMs)) return [];
+    this.#running.abortAll(new ShutdownError());
+    if (await this.#endsWithin(closed, this.#settings.hardMs)) return [];
+    const orphans = await this.#running.putBackAll((error) => this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'));
+    await Promise.all(this.#lanes.map((lane) => lane.abandon()));
+    return orphans;
+  }
+
+  async #endsWithin(closed: Promise<unknown>, ms: number): Promise<boolean> {
+    const late = new Deferred<false>();
+    const timer = setTimeout(() => late.resolve(false), ms);
+    try {
+      return await Promise.race([closed.then(() => true), late.promise, this.#force.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** `total` split over `count` as evenly as whole numbers go. */
+function share(total: number, count: number, index: number): number {
+  return Math.floor(total / count) + (index < total % count ? 1 : 0);
+}

@@ -1,0 +1,10 @@
+/** `npm run check:docs`: runs the TypeScript blocks of README.md and docs/ (docs.test.ts says how) against the built packages. */
+import { onEnd, run } from './run.mjs';
+import { provideRedis } from './servers.mjs';
+
+const redis = await provideRedis();
+const cleanUp = onEnd(() => redis.stop?.());
+const env = { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_URL: 'embedded:' };
+const { code } = await run('vitest', ['run', '--config', 'scripts/vitest.config.ts', ...process.argv.slice(2)], { env });
+await cleanUp();
+process.exitCode = code;

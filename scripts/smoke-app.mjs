@@ -1,0 +1,22 @@
+/** Runs inside smoke.mjs's temporary project, against the packed package: one task, enqueued, worked and answered, on the engine of its argument. */
+import { strict as assert } from 'node:assert';
+import { createApp } from '@oxbow/core';
+import { z } from 'zod';
+
+const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2] });
+const double = app.task('double', {
+  input: z.object({ n: z.number() }),
+  run: ({ n }) => Promise.resolve(n * 2),
+});
+
+const worker = app.worker({ queues: { default: 5 } });
+await worker.start();
+const handle = await double.enqueue({ n: 21 });
+assert.equal(await handle.result({ timeout: '30s' }), 42);
+await app.close();
+// Unreferenced: it fires only when something of ours still keeps the process alive.
+setTimeout(() => {
+  console.error('the process did not end by itself within 3 s of app.close()');
+  process.exit(1);
+}, 3000).unref();
+console.log(`node ${process.versions.node}: 42`);

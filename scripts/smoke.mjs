@@ -1,0 +1,97 @@
+/**
+ * `npm run smoke`: what a user installs works. Packs @oxbow/core, installs the tarball into an empty project, and runs
+ * smoke-app.mjs there under every Node version that we promise, on every engine at hand.
+ */
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureInstalled } from './install.mjs';
+import { inCi, onEnd, root, run, seconds } from './run.mjs';
+import { provideRedis } from './servers.mjs';
+
+/** Besides the Node that runs this script. */
+const NODES = ['22.23.3', '24.21.0'];
+const TIMEOUT_MS = 60_000;
+
+const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));
+let redis = { reason: 'not asked for' };
+const cleanUp = onEnd(async () => {
+  await redis.stop?.();
+  await rm(folder, { recursive: true, force: true });
+});
+let failed = 0;
+let passed = 0;
+try {
+  await main();
+} catch (error) {
+  failed += 1;
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  await cleanUp();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+async function main() {
+  await ensureInstalled();
+  await must('turbo', ['run', 'build', '--output-logs=errors-only']);
+  const project = await install(await pack());
+  redis = await provideRedis();
+  if (redis.url === undefined) console.log(`redis: not run: ${redis.reason}`);
+  if (redis.url === undefined && inCi) failed += 1;
+  for (const node of [process.execPath, ...(await Promise.all(NODES.map(installNode)))]) {
+    for (const url of ['embedded:', ...(redis.url === undefined ? [] : [redis.url])]) await smoke(project, node, url);
+  }
+}
+
+async function smoke(project, node, url) {
+  const startedAt = performance.now();
+  const { code, output } = await run(node, ['smoke-app.mjs', url], { cwd: project, capture: true, timeoutMs: TIMEOUT_MS });
+  if (code === 0) passed += 1;
+  else failed += 1;
+  console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${url.split(':')[0]}: ${output.trim()} (${seconds(startedAt)})`);
+}
+
+/** Resolves to the tarball, once it is seen to hold what it must and nothing else. */
+async function pack() {
+  const output = await must('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: `${root}/packages/core` });
+  const [{ filename, files, size }] = JSON.parse(output.slice(output.indexOf('[')));
+  const names = files.map(({ path }) => path);
+  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/embedded.tar.gz']) {
+    if (!names.includes(needed)) throw new Error(`the package lacks ${needed}`);
+  }
+  const stray = names.filter((name) => /\.(?:test|test-d|contract)\.|\.tsbuildinfo$/u.test(name));
+  if (stray.length > 0) throw new Error(`the package holds ${stray.join(', ')}`);
+  console.log(`packed ${filename}: ${names.length} files, ${Math.round(size / 1024)} KiB`);
+  return join(folder, filename);
+}
+
+async function install(tarball) {
+  const project = join(folder, 'project');
+  await mkdir(project);
+  const { dependencies, devDependencies } = JSON.parse(await readFile(`${root}/packages/core/package.json`, 'utf8'));
+  const wanted = {
+    '@electric-sql/pglite': devDependencies['@electric-sql/pglite'],
+    '@oxbow/core': `file:${tarball}`,
+    zod: dependencies.zod,
+  };
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: wanted }));
+  await copyFile(`${root}/scripts/smoke-app.mjs`, join(project, 'smoke-app.mjs'));
+  await must('npm', ['install', '--silent', '--no-audit', '--no-fund'], { cwd: project });
+  return project;
+}
+
+/** npm's `node` package brings the binary of a Node version. */
+async function installNode(version) {
+  const home = join(folder, `node-${version}`);
+  await mkdir(home);
+  await writeFile(join(home, 'package.json'), '{"private":true}');
+  await must('npm', ['install', '--silent', '--no-audit', '--no-fund', `node@${version}`], { cwd: home });
+  return join(home, 'node_modules/node/bin/node');
+}
+
+async function must(command, args, options) {
+  const { code, output } = await run(command, args, { ...options, capture: true });
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`);
+  return output;
+}

@@ -1,0 +1,82 @@
+/**
+ * `npm test`: from a fresh clone to a verdict. Installs and builds what is missing, finds or starts servers, runs every
+ * test, says for each engine whether it ran, and fails in CI when anything was left out. What follows `--` goes to
+ * vitest: `npm test -- duration`, `npm test -- -t 'puts a job back'`.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { ensureInstalled } from './install.mjs';
+import { inCi, onEnd, root, run } from './run.mjs';
+import { provideRedis } from './servers.mjs';
+
+const args = process.argv.slice(2);
+const reports = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
+let redis = { reason: 'not asked for' };
+const cleanUp = onEnd(async () => {
+  await redis.stop?.();
+  await rm(reports, { recursive: true, force: true });
+});
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await cleanUp();
+}
+
+async function main() {
+  await ensureInstalled();
+  const built = await run('turbo', ['run', 'build', '--output-logs=errors-only']);
+  if (built.code !== 0) {
+    console.log('the build failed, so no test ran\n0 passed, 1 failed, 0 skipped');
+    return built.code;
+  }
+  redis = await provideRedis();
+  const report = join(reports, 'vitest.json');
+  const tests = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], {
+    env: { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_URL: undefined },
+  });
+  return summarise(tests.code, await countsOf(report));
+}
+
+function summarise(vitestCode, { passed, failed, skipped, unrun }) {
+  const word = args.length === 0 ? 'ran' : 'available to the tests that were picked';
+  console.log(`embedded: ${word}`);
+  console.log(redis.url === undefined ? `redis: not run: ${redis.reason}` : `redis: ${word} (${redis.label})`);
+  for (const name of unrun) console.log(`skipped: ${name}`);
+  const leftOut = redis.url === undefined || skipped > 0;
+  if (inCi && leftOut) console.log('in CI nothing may be left out');
+  // vitest can fail with every test green: an unhandled rejection, a type error outside a test.
+  const lost = vitestCode !== 0 && failed === 0 ? 1 : 0;
+  if (lost > 0) console.log('vitest failed outside a test; see above');
+  console.log(`${passed} passed, ${failed + lost} failed, ${skipped} skipped`);
+  return vitestCode !== 0 || passed === 0 || (inCi && leftOut) ? 1 : 0;
+}
+
+async function countsOf(file) {
+  const counts = { passed: 0, failed: 0, skipped: 0, unrun: [] };
+  const { testResults } = await readReport(file);
+  for (const { name, status, assertionResults } of testResults) {
+    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) counts.failed += 1;
+    for (const test of assertionResults) {
+      if (test.status === 'passed') counts.passed += 1;
+      else if (test.status === 'failed') counts.failed += 1;
+      else {
+        counts.skipped += 1;
+        if (args.length === 0) counts.unrun.push(`${relative(root, name)}: ${test.fullName}`);
+      }
+    }
+  }
+  return counts;
+}
+
+async function readReport(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return { testResults: [] };
+  }
+}
