@@ -42,12 +42,9 @@ async function main() {
   return summarise(tests.code, await countsOf(report));
 }
 
-function summarise(vitestCode, { passed, failed, skipped, unrun }) {
-  const word = args.length === 0 ? 'ran' : 'available to the tests that were picked';
-  console.log(`embedded: ${word}`);
-  console.log(redis.url === undefined ? `redis: not run: ${redis.reason}` : `redis: ${word} (${redis.label})`);
+function summarise(vitestCode, { passed, failed, skipped, unrun, names }) {
+  const leftOut = [reportEngine('embedded', { label: undefined }, names), reportEngine('redis', redis, names), skipped > 0].includes(true);
   for (const name of unrun) console.log(`skipped: ${name}`);
-  const leftOut = redis.url === undefined || skipped > 0;
   if (inCi && leftOut) console.log('in CI nothing may be left out');
   // vitest can fail with every test green: an unhandled rejection, a type error outside a test.
   const lost = vitestCode !== 0 && failed === 0 ? 1 : 0;
@@ -56,12 +53,23 @@ function summarise(vitestCode, { passed, failed, skipped, unrun }) {
   return vitestCode !== 0 || passed === 0 || (inCi && leftOut) ? 1 : 0;
 }
 
+/** One line for an engine: it ran when tests that name it (their own name, their suite's or their file's) have run. Returns whether it was left out. */
+function reportEngine(engine, { label, reason }, names) {
+  const count = names.filter((name) => name.toLowerCase().includes(engine)).length;
+  const about = label === undefined ? '' : `${label}, `;
+  if (reason !== undefined) console.log(`${engine}: not run: ${reason}`);
+  else if (count > 0) console.log(`${engine}: ran (${about}${count} tests)`);
+  else console.log(`${engine}: not run: ${args.length > 0 ? 'none of its tests was picked' : 'no test names it'}`);
+  return reason !== undefined || (count === 0 && args.length === 0);
+}
+
 async function countsOf(file) {
-  const counts = { passed: 0, failed: 0, skipped: 0, unrun: [] };
+  const counts = { passed: 0, failed: 0, skipped: 0, unrun: [], names: [] };
   const { testResults } = await readReport(file);
   for (const { name, status, assertionResults } of testResults) {
     if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) counts.failed += 1;
     for (const test of assertionResults) {
+      if (test.status === 'passed' || test.status === 'failed') counts.names.push(`${relative(root, name)} ${test.fullName}`);
       if (test.status === 'passed') counts.passed += 1;
       else if (test.status === 'failed') counts.failed += 1;
       else {

@@ -18,13 +18,16 @@ export interface Bars {
 }
 
 export function createBars(flights: number, out: WriteStream): Bars {
-  return out.isTTY ? createDrawnBars(flights, out) : createPlainLines(flights, out);
+  return out.isTTY && out.columns >= NARROWEST ? createDrawnBars(flights, out) : createPlainLines(flights, out);
 }
 
 /** Wraps text in an SGR code where the stream takes colours; NO_COLOR is heard. */
 export function paint(out: WriteStream, code: number, text: string): string {
   return out.isTTY && out.hasColors() ? `\u001B[${code}m${text}\u001B[0m` : text;
 }
+
+/** Columns that the bars need. A line that wraps could not be drawn over. */
+const NARROWEST = 60;
 
 const GREEN = 32;
 const YELLOW = 33;
@@ -35,7 +38,6 @@ function createDrawnBars(flights: number, out: WriteStream): Bars {
   let frame: readonly string[] = [];
   const erase = (): string => (frame.length === 0 ? '' : `\u001B[${frame.length}A\u001B[0J`);
   const bar = (label: string, share: number, colour: number, figures: string): string => {
-    // A line that wraps could not be drawn over.
     const width = Math.max(8, Math.min(40, out.columns - 42));
     const full = Math.round(Math.min(1, share) * width);
     const line = paint(out, colour, '━'.repeat(full)) + paint(out, DIM, '─'.repeat(width - full));

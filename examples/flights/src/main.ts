@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readAirports } from './airports.ts';
-import { createBars, paint, type Bars, type Counts } from './bars.ts';
+import { createBars, paint, type Bars } from './bars.ts';
 import { drawChart } from './chart.ts';
 import { ALL_FLIGHTS } from './flights.ts';
 import { assertExactlyOnce, rank, type Ranking } from './ranking.ts';
@@ -23,20 +23,25 @@ const out = process.stdout;
 const BOLD = 1;
 const GREEN = 32;
 const RED = 31;
+/** Columns of an airport's name, so that the table has less than 80. */
+const NAME = 55;
 
 const example = fileURLToPath(new URL('..', import.meta.url));
 
-/** One demo: where it keeps its files, and what it has seen of its services. */
+/** One demo, and where it keeps its files. */
 interface Demo {
   readonly flights: number;
   readonly directory: string;
   readonly bars: Bars;
-  /** Public id → how often a service has started it. */
-  readonly starts: Map<string, number>;
 }
 
-/** The end of one service: it finished, or was killed when `counts` was the last that it said. */
-type End = { readonly kind: 'finished'; readonly results: readonly Counted[] } | { readonly kind: 'killed'; readonly counts: Counts };
+/** The end of one service. */
+type End =
+  | { readonly kind: 'finished'; readonly results: readonly Counted[]; readonly startedTwice: number }
+  | { readonly kind: 'killed'; readonly succeeded: number; readonly ranges: number };
+
+/** Empty counts as not set. */
+const url = process.env['OXBOW_URL'] === '' ? undefined : process.env['OXBOW_URL'];
 
 let running: ChildProcess | undefined;
 
@@ -44,7 +49,7 @@ async function runService(demo: Demo, life: 'first' | 'second'): Promise<End> {
   const child = fork(join(example, 'dist', 'service.js'), [join(demo.directory, 'manifest.json'), String(demo.flights)], {
     env: {
       ...process.env,
-      OXBOW_URL: process.env['OXBOW_URL'] ?? `embedded:${join(demo.directory, 'engine')}`,
+      OXBOW_URL: url ?? `embedded:${join(demo.directory, 'engine')}`,
       OXBOW_LOG_LEVEL: process.env['OXBOW_LOG_LEVEL'] ?? 'warn',
     },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -53,45 +58,43 @@ async function runService(demo: Demo, life: 'first' | 'second'): Promise<End> {
   if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => demo.bars.note(line));
   running = child;
   let end: End | undefined;
-  let counts: Counts | undefined;
+  let ranges = 0;
+  let succeeded = 0;
   child.on('message', (report: Report) => {
     if (end !== undefined) return;
-    if (report.kind === 'started') {
-      demo.starts.set(report.id, (demo.starts.get(report.id) ?? 0) + 1);
-      // Now something is running for sure.
-      if (life === 'first' && counts !== undefined && counts.succeeded >= counts.ranges / 2) {
-        end = { kind: 'killed', counts };
-        child.kill('SIGKILL');
-      }
-    } else if (report.kind === 'counts') {
-      counts = report.counts;
-      demo.bars.update(counts);
-    } else if (report.kind === 'finished') {
-      end = report;
-    } else if (report.resumed) {
-      demo.bars.note('The service is back, and goes on with what its engine holds.');
+    if (report.kind === 'started' && life === 'first' && succeeded >= ranges / 2) {
+      // Something is running now, for sure.
+      end = { kind: 'killed', succeeded, ranges };
+      child.kill('SIGKILL');
     }
+    if (report.kind === 'ready') ({ ranges } = report);
+    if (report.kind === 'ready' && report.resumed) demo.bars.note('The service is back, and goes on with what its engine holds.');
+    if (report.kind === 'succeeded') succeeded += 1;
+    if (report.kind === 'counts') demo.bars.update(report.counts);
+    if (report.kind === 'finished') end = report;
   });
   const how = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(`exit code ${code}, signal ${signal}`));
+    child.once('close', (code, signal) => resolve(`exit code ${code}, signal ${signal}`));
   });
   if (end === undefined) throw new Error(`The service ended too early: ${how}.`);
   return end;
 }
 
 async function runDemo(demo: Demo): Promise<void> {
+  demo.bars.note('Starting the service.');
   const killed = await runService(demo, 'first');
   if (killed.kind !== 'killed') throw new Error('The service was done before it could be killed.');
-  const { succeeded, ranges } = killed.counts;
+  const { succeeded, ranges } = killed;
   demo.bars.note(paint(out, RED, `SIGKILL after ${succeeded} of ${ranges} ranges, in the middle of the next. Starting the service again.`));
 
   const finished = await runService(demo, 'second');
   if (finished.kind !== 'finished') throw new Error('The second service did not finish.');
   assertExactlyOnce(finished.results, demo.flights);
-  const twice = [...demo.starts.values()].filter((starts) => starts > 1).length;
   const verdict = `✔ ${demo.flights.toLocaleString('en-US')} flights counted exactly once.`;
-  demo.bars.note(`${paint(out, GREEN, verdict)} ${ranges} ranges, one result each; the kill made ${twice} of them start twice.`);
+  out.write(
+    `\n${paint(out, GREEN, verdict)} ${ranges} ranges, one result each; the kill made ${finished.startedTwice} of them start twice.\n`,
+  );
 
   const ranking = rank(finished.results, await readAirports(), 15);
   printWorst(ranking);
@@ -102,11 +105,11 @@ async function runDemo(demo: Demo): Promise<void> {
 }
 
 function printWorst({ worst, fewest }: Ranking): void {
-  out.write(`\n${paint(out, BOLD, `${'Late from'.padEnd(50)} ${'mean'.padStart(8)} ${'late'.padStart(6)} ${'flights'.padStart(9)}`)}\n`);
+  out.write(`\n${paint(out, BOLD, `${'Late from'.padEnd(NAME)} ${'mean'.padStart(8)} ${'late'.padStart(5)} ${'flights'.padStart(8)}`)}\n`);
   for (const { airport, meanDelay, lateShare, flights } of worst.slice(0, 10)) {
-    const name = `${airport.code}  ${airport.name}, ${airport.place}`.padEnd(50).slice(0, 50);
+    const name = `${airport.code}  ${airport.name}, ${airport.place}`.padEnd(NAME).slice(0, NAME);
     const mean = `${meanDelay.toFixed(1)} min`.padStart(8);
-    out.write(`${name} ${mean} ${`${Math.round(100 * lateShare)}%`.padStart(6)} ${flights.toLocaleString('en-US').padStart(9)}\n`);
+    out.write(`${name} ${mean} ${`${Math.round(100 * lateShare)}%`.padStart(5)} ${flights.toLocaleString('en-US').padStart(8)}\n`);
   }
   out.write(`Mean arrival delay by airport of departure, at least ${fewest.toLocaleString('en-US')} flights; late: 15 minutes or more.\n`);
 }
@@ -132,8 +135,8 @@ process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 process.once('SIGHUP', () => process.exit(129));
 
-const engine = process.env['OXBOW_URL'] === undefined ? 'an embedded engine on disk' : 'the engine of OXBOW_URL';
-out.write(`Counting ${flights.toLocaleString('en-US')} US flights by airport on ${engine}. Halfway, the service gets a SIGKILL.\n\n`);
-await runDemo({ flights, directory, bars: createBars(flights, out), starts: new Map() });
+const engine = url === undefined ? 'an embedded engine on disk' : 'the engine of OXBOW_URL';
+out.write(`Counting ${flights.toLocaleString('en-US')} US flights by airport on ${engine}. Halfway, the service gets a SIGKILL.\n`);
+await runDemo({ flights, directory, bars: createBars(flights, out) });
 out.write('Next: examples/flights/src/tasks.ts is the whole service, README.md shows what else a task can do.\n');
-if (process.env['OXBOW_URL'] === undefined) out.write('The same on Redis: OXBOW_URL=redis://127.0.0.1:6379 npm run demo\n');
+if (url === undefined) out.write('The same on Redis: OXBOW_URL=redis://127.0.0.1:6379 npm run demo\n');

@@ -11,10 +11,11 @@ import { app, countFlights, type Counted } from './tasks.ts';
 
 /** What the service tells main.ts. */
 export type Report =
-  | { readonly kind: 'ready'; readonly resumed: boolean }
-  | { readonly kind: 'started'; readonly id: string }
+  | { readonly kind: 'ready'; readonly ranges: number; readonly resumed: boolean }
+  | { readonly kind: 'started' }
+  | { readonly kind: 'succeeded' }
   | { readonly kind: 'counts'; readonly counts: Counts }
-  | { readonly kind: 'finished'; readonly results: readonly Counted[] };
+  | { readonly kind: 'finished'; readonly results: readonly Counted[]; readonly startedTwice: number };
 
 const RANGES = 150;
 
@@ -73,10 +74,13 @@ async function report(message: Report): Promise<void> {
 
 async function serve(manifest: string, flights: number): Promise<void> {
   const { ids, resumed } = await enqueueOnce(manifest, flights);
-  await report({ kind: 'ready', resumed });
+  await report({ kind: 'ready', ranges: ids.length, resumed });
 
-  app.on('task:started', ({ id }) => {
-    void report({ kind: 'started', id });
+  app.on('task:started', () => {
+    void report({ kind: 'started' });
+  });
+  app.on('task:succeeded', () => {
+    void report({ kind: 'succeeded' });
   });
   // A worker that dies holds its jobs until their locks run out (on a server engine): shorter than the default of 30 s.
   const worker = app.worker({ queues: { default: 4 }, lockDuration: '3s' });
@@ -91,9 +95,11 @@ async function serve(manifest: string, flights: number): Promise<void> {
   await counting;
 
   await report({ kind: 'counts', counts: await count(ids.length) });
-  await report({ kind: 'finished', results });
+  const queue = app.queue('default');
+  const startedTwice = (await queue.getCompleted()).filter((job) => job.attemptsStarted > 1).length;
+  await report({ kind: 'finished', results, startedTwice });
   await worker.drain();
-  await app.queue('default').obliterate({ force: true });
+  await queue.obliterate({ force: true });
   await app.close();
   process.disconnect();
 }

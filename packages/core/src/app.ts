@@ -11,7 +11,7 @@ import { OxbowError } from './errors.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Policy } from './policies/policy.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
-import { defineTask, type ContractOptions, type PlainTaskOptions, type ResultOf, type SchemaTaskOptions, type TaskPolicies } from './task-options.ts';
+import { assertPolicy, defineTask, type ContractOptions, type PlainTaskOptions, type ResultOf, type SchemaTaskOptions, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
@@ -102,10 +102,8 @@ export class App<Deps = unknown, Extra extends object = object> {
    * @throws OxbowError `invalid_options` when tasks are declared already, or another policy has the name or an option.
    */
   use<Options extends object>(policy: Policy<Options>): App<Deps, Extra & Partial<Options>> {
-    assertName('policy', policy.name);
+    assertPolicy(policy, this.#policies);
     if (this.#definitions.size > 0) throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
-    const taken = this.#policies.find((other) => other.name === policy.name);
-    if (taken !== undefined) throw new OxbowError('invalid_options', `app.use(): there is a policy "${policy.name}" already.`);
     this.#policies.push(policy as Policy);
     return this as unknown as App<Deps, Extra & Partial<Options>>;
   }
@@ -142,7 +140,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     return this.#engine.queue(name);
   }
 
-  /** Listens to what happens in this process; returns the function that stops it. */
+  /** Listens to what happens in this process; returns the function that stops it. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void {
     return this.#signals.on(name, listener);
   }
@@ -176,13 +174,13 @@ export class App<Deps = unknown, Extra extends object = object> {
   #declare(preset: object): DeclareTask<Deps, Extra> {
     const settings = this.#enqueue;
     const handles = this.#handles;
-    const define = (name: string, options: object): TaskDefinition => this.#register(defineTask(name, options, preset, this.#policies));
+    const define = (name: string, options: object): TaskDefinition => defineTask(name, options, preset, this.#policies);
     const task = (name: string, options: object): unknown => {
       const definition = define(name, options);
       if (definition.handler === undefined) throw new OxbowError('invalid_options', `task "${name}": run is missing. A task without a handler is app.task.contract().`);
-      return new Task(definition, settings, handles);
+      return new Task(this.#register(definition), settings, handles);
     };
-    const contract = (name: string, options: object): unknown => new Contract(define(name, options), settings, handles);
+    const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), settings, handles);
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
   }
 

@@ -14,10 +14,8 @@ export const errorCodes = {
   result_too_large: 'The result is over `maxResultBytes`. Store it elsewhere and return a reference.',
   duplicate_task: 'Two tasks have one name.',
   unknown_task: 'No worker knows the task: deploy one, or remove the job.',
-  not_implemented: 'The task is a contract without a handler in this process: call `.implement(run)`.',
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
-  unknown_queue: 'The queue is not one that this worker or app knows.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
   engine_unavailable: 'The engine cannot be reached. Check the URL and the server; the call may be repeated.',
   engine_unsupported: 'The server cannot do what Oxbow needs. The message says what.',
@@ -110,8 +108,9 @@ export class EngineUnavailableError extends OxbowError {
 
 /** A task waited for another job's result while holding a worker slot. */
 export class DeadlockError extends OxbowError {
-  constructor(task: string) {
-    super('deadlock', `Task "${task}" waits for the result of another job inside its handler, which can starve every worker. Enqueue what follows as a chain, or with link, instead.`);
+  /** @param who - the task, as a sentence begins. */
+  constructor(who: string) {
+    super('deadlock', `${who} waits for the result of another job inside its handler, which can starve every worker. Enqueue what follows as a chain, or with link, instead.`);
   }
 }
 

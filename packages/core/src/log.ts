@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { pino, type Logger, type LoggerOptions } from 'pino';
+import { OxbowError } from './errors.ts';
 
 export type { Logger } from 'pino';
 
@@ -10,11 +11,22 @@ export interface LogOptions {
   readonly redact?: readonly string[];
 }
 
-/** Values never shown, whatever the app says. */
-const ALWAYS_REDACTED = ['password', 'token', 'secret', 'authorization', 'cookie', 'apiKey', 'headers.authorization', 'headers.cookie'];
+/** Values never shown, whatever the app says: at the top of what is logged, and one level down. */
+const ALWAYS_REDACTED = ['password', 'token', 'secret', 'authorization', 'cookie', 'apiKey'].flatMap((key) => [key, `*.${key}`]);
 
-/** A pino logger: JSON lines, or pretty when stdout is a terminal and `pino-pretty` is installed. */
+/**
+ * A pino logger: JSON lines, or pretty when stdout is a terminal and `pino-pretty` is installed.
+ * @throws OxbowError `invalid_options` for a level or a path that pino does not take.
+ */
 export function createLogger(app: string, options: LogOptions): Logger {
+  try {
+    return openLogger(app, options);
+  } catch (cause) {
+    throw new OxbowError('invalid_options', `createApp(): the logger cannot be made (logLevel, OXBOW_LOG_LEVEL, redact): ${(cause as Error).message}`, { cause });
+  }
+}
+
+function openLogger(app: string, options: LogOptions): Logger {
   const settings: LoggerOptions = {
     name: app,
     level: options.level ?? process.env['OXBOW_LOG_LEVEL'] ?? 'info',
@@ -47,7 +59,9 @@ export class ThrottledLog {
     this.#log = log;
   }
 
-  error(error: Error, message: string): void {
+  error(error: Error & { command?: unknown }, message: string): void {
+    // A Redis command with its arguments: payloads, passwords.
+    delete error.command;
     const now = performance.now();
     if (now - this.#lastAt < 1000) {
       this.#suppressed++;

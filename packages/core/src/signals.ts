@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 
 interface JobSignal {
@@ -40,7 +41,24 @@ export interface Signals {
 }
 
 export type SignalName = keyof Signals;
-export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => void;
+export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => void | Promise<void>;
+
+const NAMES: Readonly<Record<SignalName, true>> = {
+  'task:enqueued': true,
+  'task:started': true,
+  'task:succeeded': true,
+  'task:failed': true,
+  'task:retrying': true,
+  'task:cancelled': true,
+  'task:expired': true,
+  'task:put-back': true,
+  'task:stalled': true,
+  'worker:ready': true,
+  'worker:draining': true,
+  'worker:drained': true,
+  'engine:clock-skewed': true,
+  'engine:clock-restored': true,
+};
 
 /**
  * Typed, synchronous, in order of registration. A listener that throws is logged and changes nothing; what it returns
@@ -55,8 +73,10 @@ export class SignalBus {
     this.#emitter.setMaxListeners(0);
   }
 
-  /** Returns the function that removes the listener. */
+  /** Returns the function that removes the listener. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void {
+    if (!Object.hasOwn(NAMES, name)) throw new OxbowError('invalid_options', `app.on(): there is no signal "${String(name)}". Known: ${Object.keys(NAMES).join(', ')}.`);
+    if (typeof listener !== 'function') throw new OxbowError('invalid_options', `app.on("${name}") takes a function as listener.`);
     this.#emitter.on(name, listener);
     return () => {
       this.#emitter.off(name, listener);

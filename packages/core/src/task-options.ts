@@ -6,7 +6,7 @@ import type { TaskDefinition } from './task/definition.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions, unknownOption } from './task/options.ts';
 import { resolveRetry, retryOptions, type RetryOptions } from './task/retry.ts';
-import { parse, type InputOf, type OutputOf, type Schema } from './task/schema.ts';
+import type { InputOf, OutputOf, Schema } from './task/schema.ts';
 
 /** How a task runs, whatever it does: what `app.preset` can share. */
 export interface TaskPolicies {
@@ -72,6 +72,20 @@ export function defineTask(name: string, options: object, preset: object, polici
   return { name, queue, input, output, states: new Set(states), retry: resolveRetry(retry, name), extra, handler: run };
 }
 
+const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
+const policyShape = z.strictObject({ name: z.string(), options: z.record(z.string(), schema).optional(), enqueue: fn.optional(), run: fn.optional() });
+
+/** @throws OxbowError `invalid_options`, `invalid_name`: also when its name or one of its options is taken. */
+export function assertPolicy(policy: unknown, others: readonly Policy[]): void {
+  const { name, options = {} } = parseOptions(policyShape, policy, 'app.use()');
+  assertName('policy', name);
+  if (others.some((other) => other.name === name)) throw new OxbowError('invalid_options', `app.use(): there is a policy "${name}" already.`);
+  for (const option of Object.keys(options)) {
+    const owner = OWN.includes(option) ? 'Oxbow' : others.find((other) => Object.hasOwn(other.options ?? {}, option))?.name;
+    if (owner !== undefined) throw new OxbowError('invalid_options', `app.use("${name}"): the task option "${option}" belongs to ${owner}.`);
+  }
+}
+
 /** The task's own options, and those that policies own, read by their schemas. */
 function split(options: object, name: string, policies: readonly Policy[]): { readonly mine: object; readonly extra: Record<string, unknown> } {
   const owners = new Map(policies.flatMap((policy) => Object.entries((policy.options ?? {}) as Record<string, Schema>)));
@@ -87,7 +101,8 @@ function split(options: object, name: string, policies: readonly Policy[]): { re
 function readOption(key: string, value: unknown, owners: ReadonlyMap<string, Schema>, name: string): unknown {
   const owner = owners.get(key);
   if (owner === undefined) throw unknownOption(key, `task "${name}"`, [], [...OWN, ...owners.keys()]);
-  const read = parse(owner, value, name);
-  if (read instanceof Promise) throw new OxbowError('invalid_options', `task "${name}": the schema of option "${key}" must be synchronous.`);
-  return read;
+  const result = owner['~standard'].validate(value);
+  if (result instanceof Promise) throw new OxbowError('invalid_options', `task "${name}": the schema of option "${key}" must be synchronous.`);
+  if (result.issues === undefined) return result.value;
+  throw new OxbowError('invalid_options', `task "${name}": ${key}: ${result.issues.map((issue) => issue.message).join('; ')}`);
 }

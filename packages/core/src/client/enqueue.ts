@@ -87,7 +87,7 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   const job: NewJob = {
     id: newJobId(),
     name: task.name,
-    data: encodeEnvelope(encodePayload(input, 'input', settings.limits), encodeHeaders(options.headers), expiresAt(options.expires, timestamp + delayMs)),
+    data: encodeEnvelope(encodeInput(input, settings.limits), encodeHeaders(options.headers), expiresAt(options.expires, timestamp + delayMs)),
     timestamp,
     ...(delayMs > 0 ? { delayMs } : {}),
     ...(priority === undefined ? {} : { priority }),
@@ -115,10 +115,14 @@ function priorityOf(priority: number | undefined, queue: string, declaration: Qu
   throw new OxbowError('invalid_options', `Queue "${queue}" has no priorities: declare it with createApp({ queues: { ${JSON.stringify(queue)}: { priorities: true } } }), or leave priority out.`);
 }
 
+/** A task without input: nothing is sent, so the worker's schema sees what the producer's saw. */
+function encodeInput(input: unknown, limits: PayloadLimits): string | undefined {
+  return input === undefined ? undefined : encodePayload(input, 'input', limits);
+}
+
 function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
   if (headers === undefined || Object.keys(headers).length === 0) return undefined;
-  const text = encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
-  return text;
+  return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
 }
 
 /** Sends a prepared job through the policies that wrap enqueues. */
@@ -158,6 +162,6 @@ async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], {
 
 function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): string {
   const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  return encodeEnvelope(encodePayload(call.input, 'input', settings.limits), encodeHeaders(call.headers), expires);
+  return encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
 }
 

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
+import { parseOptions } from '../task/options.ts';
 import { failureOf, isFinal, toJobStatus, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -10,6 +12,10 @@ export interface ResultOptions {
   /** Rejects with ResultTimeoutError after this; the job goes on. @defaultValue waits as long as the job takes */
   readonly timeout?: Duration;
 }
+
+const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
+  timeout: z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'").optional(),
+}) as z.ZodType<ResultOptions>;
 
 /** What handles of one app share. */
 export interface HandleSource {
@@ -26,8 +32,11 @@ export class JobHandle<Result = unknown> {
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
+  readonly #mark: number | undefined;
 
-  constructor(source: HandleSource, queue: string, jobId: string) {
+  /** @param mark - the watcher's, from before the job was added; without one the job is looked up first. */
+  constructor(source: HandleSource, queue: string, jobId: string, mark?: number) {
+    this.#mark = mark;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -50,9 +59,10 @@ export class JobHandle<Result = unknown> {
    */
   async result(options: ResultOptions = {}): Promise<Result> {
     assertOutsideTask();
-    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'result(): timeout');
+    const { timeout } = parseOptions(resultOptions, options, 'result()');
+    const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     return new Promise<Result>((resolve, reject) => {
-      const wait = new ResultWait(this.#source, this.#queue, this.#jobId, () => this.#find());
+      const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#mark, () => this.#find());
       const timer = timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
       wait
         .run()
@@ -98,13 +108,15 @@ class ResultWait {
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
+  readonly #mark: number | undefined;
   readonly #find: () => Promise<StoredJob>;
   #resolve: (value: unknown) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   readonly #done: Promise<unknown>;
   #seen = false;
 
-  constructor(source: HandleSource, queue: string, jobId: string, find: () => Promise<StoredJob>) {
+  constructor(source: HandleSource, queue: string, jobId: string, mark: number | undefined, find: () => Promise<StoredJob>) {
+    this.#mark = mark;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -127,7 +139,7 @@ class ResultWait {
     closed.addEventListener('abort', onClosed, { once: true });
     const watching = watcher.watch(this.#queue, this.#jobId, { onEvent: (event) => this.#onEvent(event), onDoubt: () => this.#look() });
     watching.then(
-      () => this.#look(),
+      () => this.#begin(),
       (error: unknown) => this.#reject(error),
     );
     try {
@@ -136,6 +148,13 @@ class ResultWait {
       closed.removeEventListener('abort', onClosed);
       watching.then((unwatch) => unwatch()).catch(() => undefined);
     }
+  }
+
+  /** The look-up is spared when the end cannot have been missed. */
+  #begin(): void {
+    const end = this.#source.watcher.endOf(this.#jobId, this.#mark);
+    if (end === 'unknown') this.#look();
+    else if (end !== 'not-yet') this.#onEvent(end);
   }
 
   #onEvent(event: JobEvent): void {

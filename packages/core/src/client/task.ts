@@ -52,6 +52,9 @@ export class Task<In, Result> {
    * @throws as `enqueue`; AggregateError when the engine refused several.
    */
   async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
+    if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
+      throw new OxbowError('invalid_options', `enqueueMany of "${this.name}" takes an array, or another iterable object, of inputs.`);
+    }
     const prepared = await Promise.all(Array.from(inputs, (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
@@ -66,8 +69,9 @@ export class Task<In, Result> {
   }
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
+    const mark = this.#handles.watcher.mark(prepared.queue);
     await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, prepared.queue, prepared.job.id);
+    return new JobHandle<Result>(this.#handles, prepared.queue, prepared.job.id, mark);
   }
 }
 

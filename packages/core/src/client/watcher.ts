@@ -10,11 +10,18 @@ export interface JobWatch {
   readonly onDoubt: () => void;
 }
 
+/** Ends of jobs that are remembered: an end that comes between the enqueue's answer and `result()` is found here. */
+const REMEMBERED = 1000;
+
 /** Hands the events of one shared feed to those who watch single jobs. */
 export class Watcher {
   readonly #engine: Engine;
   /** Queue → job id → watches. */
   readonly #watches = new Map<string, Map<string, Set<JobWatch>>>();
+  readonly #live = new Set<string>();
+  /** Job id → its end, oldest first. */
+  readonly #ended = new Map<string, JobEvent>();
+  #endings = 0;
   #recheck: NodeJS.Timeout | undefined;
 
   constructor(engine: Engine) {
@@ -37,11 +44,30 @@ export class Watcher {
     try {
       await this.#engine.open();
       await this.#engine.feed.watch(queue);
+      this.#live.add(queue);
     } catch (error) {
       this.#remove(queue, jobId, watch);
       throw error;
     }
     return () => this.#remove(queue, jobId, watch);
+  }
+
+  /**
+   * Taken before a job is added: with it, `endOf` knows whether the job's end can have been missed. Undefined while
+   * nobody watches the queue.
+   */
+  mark(queue: string): number | undefined {
+    return this.#live.has(queue) ? this.#endings : undefined;
+  }
+
+  /**
+   * The end of a job that was added after `mark`: its event, `not-yet` when it will be delivered to who watches,
+   * `unknown` when it must be looked up.
+   */
+  endOf(jobId: string, mark: number | undefined): JobEvent | 'not-yet' | 'unknown' {
+    const event = this.#ended.get(jobId);
+    if (event !== undefined) return event;
+    return mark !== undefined && this.#endings - mark < REMEMBERED ? 'not-yet' : 'unknown';
   }
 
   close(): void {
@@ -61,16 +87,26 @@ export class Watcher {
   }
 
   #dispatch(event: JobEvent): void {
+    const { name } = event;
+    if (name === 'completed' || name === 'failed') this.#remember(event);
     const watches = this.#watches.get(event.queue)?.get(event.jobId);
     if (watches === undefined) return;
     for (const watch of [...watches]) watch.onEvent(event);
   }
 
+  #remember(event: JobEvent): void {
+    this.#endings += 1;
+    this.#ended.set(event.jobId, event);
+    if (this.#ended.size > REMEMBERED) this.#ended.delete(this.#ended.keys().next().value as string);
+  }
+
   #doubt(queue: string): void {
+    // Marks taken before a gap are worth nothing.
+    this.#endings += REMEMBERED;
     for (const watches of this.#watches.get(queue)?.values() ?? []) for (const watch of [...watches]) watch.onDoubt();
   }
 
   #doubtAll(): void {
-    for (const queue of this.#watches.keys()) this.#doubt(queue);
+    for (const queue of [...this.#watches.keys()]) this.#doubt(queue);
   }
 }

@@ -14,6 +14,7 @@ export class Availability {
   readonly #pending = new Set<(error: Error) => void>();
   #deadline: NodeJS.Timeout | undefined;
   #lastError: Error | undefined;
+  #closed = false;
 
   constructor(client: Redis, label: string, timeoutMs: number) {
     this.#client = client;
@@ -45,6 +46,7 @@ export class Availability {
 
   /** Ends waiting calls at once. */
   close(): void {
+    this.#closed = true;
     this.#stopDeadline();
     this.#rejectAll(new OxbowError('closed', `${this.#label} has been closed.`));
   }
@@ -66,6 +68,7 @@ export class Availability {
   }
 
   #startDeadline(): void {
+    if (this.#closed) return;
     this.#deadline ??= setTimeout(() => {
       this.#deadline = undefined;
       this.#rejectAll(this.#unavailable(this.#lastError));

@@ -56,12 +56,12 @@ export class BullEngine implements Engine {
   }
 
   async add(queue: string, job: NewJob): Promise<void> {
-    if (!this.#opened) await this.open();
+    if (!this.#opened || this.#closing !== undefined) await this.open();
     await this.#driver.guard(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
   }
 
   async find(queue: string, id: string): Promise<StoredJob | undefined> {
-    if (!this.#opened) await this.open();
+    if (!this.#opened || this.#closing !== undefined) await this.open();
     const backend = this.#backend(queue);
     const [state, job] = await this.#driver.guard(() => Promise.all([backend.getState(id), backend.getJobData(id)]));
     return job === undefined ? undefined : toStoredJob(queue, id, state, job);

@@ -1,8 +1,8 @@
 /**
  * Opens the PGlite of an embedded engine: in memory or in a directory, new or left behind by an earlier process.
  *
- * A new database is unpacked from the snapshot that the package's build made (initdb and BullMQ's tables in a minute's
- * work saved); without one, as in a checkout that was never built, PGlite runs initdb.
+ * A new database is unpacked from the snapshot that the package's build made (initdb and BullMQ's tables are two to five
+ * seconds of work); without one, as in a checkout that was never built, PGlite runs initdb.
  */
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { OxbowError } from '../errors.ts';
 import { unescapingParsers } from './json-escape.ts';
 import { PglitePool } from './pglite-pool.ts';
 import { PgliteSession } from './pglite-session.ts';
+import { syncedFiles } from './synced-files.ts';
 
 interface PgliteModule {
   readonly PGlite: typeof PGlite;
@@ -23,12 +24,19 @@ interface PgliteModule {
 const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path) => new URL(path, import.meta.url));
 
 /**
+ * Sequential scans: nothing gathers statistics in PGlite, so the planner takes every table for a small one, and a plan
+ * that was made while it was small is kept for ever. BullMQ has an index for every statement of a job's life.
+ * Log: how much of it is kept for reuse at a checkpoint.
+ */
+const SETTINGS = ['search_path=bullmq,public', 'enable_seqscan=off', 'min_wal_size=8MB', 'max_wal_size=32MB'].flatMap((setting) => ['-c', setting]);
+
+/**
  * Opens and brings BullMQ's tables up to date. `directory` undefined: in memory. The caller holds the directory's lock.
  * @throws OxbowError `missing_dependency`, `engine_unsupported`
  */
 export async function openDatabase(directory: string | undefined): Promise<PgliteSession> {
   const pglite = await importPglite();
-  const db = directory === undefined ? await create(pglite, { ...(await snapshot()) }) : await openDirectory(pglite, directory);
+  const db = directory === undefined ? await create(pglite, await snapshot()) : await openDirectory(pglite, directory);
   const session = new PgliteSession(db, pglite.protocol.serialize);
   try {
     const pool = new PglitePool(() => Promise.resolve(session));
@@ -58,11 +66,11 @@ async function importPglite(): Promise<PgliteModule> {
 async function openDirectory(pglite: PgliteModule, directory: string): Promise<PGlite> {
   const unfinished = `${directory}.unfinished`;
   if (await exists(unfinished)) await rm(directory, { recursive: true, force: true });
-  if (await exists(join(directory, 'PG_VERSION'))) return create(pglite, { dataDir: directory });
+  if (await exists(join(directory, 'PG_VERSION'))) return create(pglite, await files(pglite, directory));
   await mustBeFree(directory);
   await writeFile(unfinished, 'The first open of this directory has not finished. It is begun again by the next one.\n');
   await mkdir(directory, { recursive: true });
-  const db = await create(pglite, { dataDir: directory, ...(await snapshot()) });
+  const db = await create(pglite, { ...(await files(pglite, directory)), ...(await snapshot()) });
   await rm(unfinished);
   return db;
 }
@@ -73,12 +81,12 @@ async function mustBeFree(directory: string): Promise<void> {
   throw new OxbowError('engine_unsupported', `${directory} holds something that is no embedded engine (${found[0]}). Name another directory, or move it away.`);
 }
 
-function create({ PGlite: Database }: PgliteModule, options: PGliteOptions): Promise<PGlite> {
-  return Database.create({
-    ...options,
-    parsers: { ...unescapingParsers },
-    startParams: [...Database.defaultStartParams, '-c', 'search_path=bullmq,public'],
-  });
+function files({ PGlite: Database }: PgliteModule, directory: string): Promise<PGliteOptions> {
+  return syncedFiles(directory, Database.defaultStartParams);
+}
+
+function create({ PGlite: Database }: PgliteModule, { startParams = Database.defaultStartParams, ...options }: PGliteOptions): Promise<PGlite> {
+  return Database.create({ ...options, parsers: { ...unescapingParsers }, startParams: [...startParams, ...SETTINGS] });
 }
 
 async function snapshot(): Promise<Pick<PGliteOptions, 'loadDataDir'>> {

@@ -13,9 +13,9 @@ import { openDatabase } from './embedded-database.ts';
 import type { EngineFacts } from './engine.ts';
 import { PglitePool } from './pglite-pool.ts';
 import type { PgliteSession } from './pglite-session.ts';
+import { keepUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
 import { SqlBackend } from './sql-backend.ts';
 import { SqlFeed } from './sql-feed.ts';
-import { keepUp, startUpkeep, type Upkeep } from './sql-upkeep.ts';
 
 export interface EmbeddedDriverOptions {
   readonly app: string;

@@ -2,16 +2,27 @@ import type { JobJson } from 'bullmq';
 import type { NewJob, StoredJob, StoredState } from './engine.ts';
 
 /** BullMQ's form of a new job. Only what differs from its defaults is stored. */
-export function toJobJson({ id, name, data, timestamp, delayMs, priority, attempts }: NewJob): JobJson {
-  const opts = {
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(delayMs === undefined ? {} : { delay: delayMs }),
-    ...(priority === undefined ? {} : { priority }),
+export function toJobJson(job: NewJob): JobJson {
+  const opts: JobJson['opts'] = {};
+  if (job.attempts !== undefined) opts.attempts = job.attempts;
+  if (job.delayMs !== undefined) opts.delay = job.delayMs;
+  if (job.priority !== undefined) opts.priority = job.priority;
+  return {
+    id: job.id,
+    name: job.name,
+    data: job.data,
+    opts,
+    timestamp: job.timestamp,
+    delay: job.delayMs ?? 0,
+    priority: job.priority ?? 0,
+    progress: 0,
+    attemptsMade: 0,
+    attemptsStarted: 0,
+    stalledCounter: 0,
+    failedReason: '',
+    returnvalue: 'null',
   };
-  return { ...NEW, id, name, data, timestamp, opts, ...(delayMs === undefined ? {} : { delay: delayMs }), ...(priority === undefined ? {} : { priority }) };
 }
-
-const NEW = { progress: 0, attemptsMade: 0, attemptsStarted: 0, stalledCounter: 0, failedReason: '', returnvalue: 'null' } as const;
 
 const STATES: Readonly<Record<string, StoredState>> = {
   completed: 'completed',

@@ -23,6 +23,12 @@ class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> {
       throw error;
     }
   }
+
+  /** Ends what a close that waits for jobs keeps alive: their locks, and the connection that is this worker's own. */
+  async abandon(): Promise<void> {
+    await this.lockManager.close();
+    await this.backend.close(true);
+  }
 }
 
 interface Running {
@@ -81,7 +87,7 @@ export class BullLane implements Lane {
   }
 
   async abandon(): Promise<void> {
-    await this.#worker.disconnect();
+    await this.#worker.abandon();
   }
 
   async #process(job: Job, token: string): Promise<unknown> {

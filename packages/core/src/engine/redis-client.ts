@@ -21,8 +21,13 @@ export function createRedisClient(target: RedisTarget, name: string): Redis {
     retryStrategy: reconnectDelayMs,
     ...(target.tls === undefined ? {} : { tls: target.tls }),
   });
-  client.on('connect', () => writeOncePerTick(client));
-  return client;
+  client.on('connect', () => writeTogether(client));
+  return hideCommands(client);
+}
+
+/** ioredis hangs the refused command on its error: of a refused HELLO or AUTH that is the password. */
+export function hideCommands(client: Redis): Redis {
+  return client.on('error', (error: { command?: unknown }) => delete error.command);
 }
 
 /** Full jitter up to 2 s, so that a fleet does not come back in step. */
@@ -30,25 +35,30 @@ function reconnectDelayMs(times: number): number {
   return 50 + Math.round(Math.random() * Math.min(100 * 2 ** Math.min(times, 5), 2000));
 }
 
+const WRITES_PER_CALL = Number(process.env['OXBOW_WPC'] ?? 8);
+
 /**
- * Commands that are sent in one tick leave in one system call. ioredis writes each by itself; at a concurrency of 10
- * that is most of what a no-op job costs.
+ * Commands that are sent in one tick leave in few system calls. ioredis writes each by itself, which is most of what a
+ * no-op job costs; all in one would leave the server idle while we write and us while it works.
  */
-function writeOncePerTick(client: Redis): void {
+function writeTogether(client: Redis): void {
   const { stream } = client;
   const write = stream.write.bind(stream) as (chunk: string | Buffer) => boolean;
-  let corked = false;
-  const uncork = (): void => {
-    corked = false;
+  let held = 0;
+  const flush = (): void => {
+    if (held === 0) return;
+    held = 0;
     stream.uncork();
   };
   stream.write = ((chunk: string | Buffer): boolean => {
-    if (!corked) {
-      corked = true;
+    if (held === 0) {
       stream.cork();
-      process.nextTick(uncork);
+      process.nextTick(flush);
     }
-    return write(chunk);
+    held += 1;
+    const more = write(chunk);
+    if (held >= WRITES_PER_CALL) flush();
+    return more;
   }) as typeof stream.write;
 }
 
@@ -56,11 +66,10 @@ function writeOncePerTick(client: Redis): void {
 export function redisLabel(url: string): string {
   try {
     const { protocol, hostname, port, pathname } = new URL(url);
-    if (hostname === '') throw new Error('no host');
-    if (!/^\/?\d*$/u.test(pathname)) throw new Error('the database must be a number');
-    return `${protocol}//${hostname}:${port === '' ? '6379' : port}${pathname === '/' ? '' : pathname}`;
-  } catch (cause) {
-    // The URL itself is not shown: it may hold a password.
-    throw new OxbowError('invalid_url', 'The Redis URL must have the form redis://[user:password@]host[:port][/database].', { cause });
+    if (hostname !== '' && /^\/?\d*$/u.test(pathname)) return `${protocol}//${hostname}:${port === '' ? '6379' : port}${pathname === '/' ? '' : pathname}`;
+  } catch {
+    // Below.
   }
+  // Neither the URL nor Node's error, which has it: it may hold a password.
+  throw new OxbowError('invalid_url', 'The Redis URL must have the form redis://[user:password@]host[:port][/database], where the database is a number.');
 }

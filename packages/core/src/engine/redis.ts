@@ -4,7 +4,7 @@ import { OxbowError } from '../errors.ts';
 import { Availability } from './availability.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
-import { createRedisClient, redisLabel, type RedisTarget } from './redis-client.ts';
+import { createRedisClient, hideCommands, redisLabel, type RedisTarget } from './redis-client.ts';
 import { RedisFeed } from './redis-feed.ts';
 
 export interface RedisDriverOptions extends RedisTarget {
@@ -88,7 +88,7 @@ function createBackendFactory(Connection: typeof RedisConnection, prefix: string
     const keys = new QueueKeys(prefix);
     const connection = new Connection(client, { shared: true, blocking: false });
     const blocking = withBlockingConnection
-      ? new Connection(client.duplicate({ connectionName: `${client.options.connectionName}:${name}` }), { shared: false, blocking: true })
+      ? new Connection(hideCommands(client.duplicate({ connectionName: `${client.options.connectionName}:${name}` })), { shared: false, blocking: true })
       : undefined;
     return new RedisQueueBackend(connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
   };

@@ -22,7 +22,8 @@ type FetchEvents = (this: PostgresQueueBackend, cursor: string) => Promise<{ rea
 type AddJob = Parameters<PostgresQueueBackend['addJob']>;
 type Entry = Parameters<PostgresQueueBackend['addJobs']>[0][number];
 type FlowEntry = Parameters<PostgresQueueBackend['addFlow']>[0][number];
-type Finish<T, R, N extends string, Method extends 'moveToCompleted' | 'moveToFailed'> = Parameters<typeof PostgresQueueBackend.prototype[Method]<T, R, N>>;
+type Completed = Parameters<PostgresQueueBackend['moveToCompleted']>;
+type Failed = Parameters<PostgresQueueBackend['moveToFailed']>;
 type Woken = Awaited<ReturnType<PostgresQueueBackend['waitForJob']>>;
 
 /** Which parameters of a command are user data. Batches are escaped entry by entry, before they become one JSON text. */
@@ -91,15 +92,11 @@ export class SqlBackend extends PostgresQueueBackend {
     return values;
   }
 
-  override async moveToCompleted<T, R, N extends string>(
-    ...[job, value, remove, token, fetchNext]: Finish<T, R, N, 'moveToCompleted'>
-  ): ReturnType<PostgresQueueBackend['moveToCompleted']> {
+  override async moveToCompleted(...[job, value, remove, token, fetchNext]: Completed): ReturnType<PostgresQueueBackend['moveToCompleted']> {
     return super.moveToCompleted(job, value, this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete), token, fetchNext);
   }
 
-  override async moveToFailed<T, R, N extends string>(
-    ...[job, reason, remove, token, fetchNext, fields]: Finish<T, R, N, 'moveToFailed'>
-  ): ReturnType<PostgresQueueBackend['moveToFailed']> {
+  override async moveToFailed(...[job, reason, remove, token, fetchNext, fields]: Failed): ReturnType<PostgresQueueBackend['moveToFailed']> {
     return super.moveToFailed(job, reason, this.#failedRetention.due(remove ?? this.#workerOptions.removeOnFail), token, fetchNext, fields);
   }
 

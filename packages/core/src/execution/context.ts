@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import type { ActiveJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodePayload, DEFAULT_LIMITS } from '../task/payload.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
+import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
 
 /** What a job shows of itself while it runs. */
@@ -21,6 +23,11 @@ export interface RetryRequestOptions {
   /** Goes into the error that is kept when no attempt is left. */
   readonly reason?: string;
 }
+
+const retryRequest: z.ZodType<RetryRequestOptions> = z.strictObject({
+  delay: z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '5s'").optional(),
+  reason: z.string().optional(),
+}) as z.ZodType<RetryRequestOptions>;
 
 /** Thrown by `ctx.retry`. */
 export class RetryRequest extends OxbowError {
@@ -144,8 +151,8 @@ export class AttemptContext implements TaskContext {
   }
 
   retry(options: RetryRequestOptions = {}): never {
-    const delayMs = options.delay === undefined ? undefined : parseDuration(options.delay, 'ctx.retry: delay');
-    throw new RetryRequest(delayMs, options.reason ?? 'The handler asked for a retry.');
+    const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
+    throw new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
   }
 
   #counts(): Progress {

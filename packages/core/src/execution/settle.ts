@@ -1,5 +1,6 @@
-import { CancelledError, ShutdownError } from '../errors.ts';
+import { OxbowError, ShutdownError } from '../errors.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { resolveRetry } from '../task/retry.ts';
 import type { Attempt } from './attempt.ts';
 import { RetryRequest } from './context.ts';
 import { toError } from './failure.ts';
@@ -8,7 +9,7 @@ import { toError } from './failure.ts';
 export function outcomeOf(thrown: unknown, attempt: Attempt): Outcome {
   const error = toError(thrown);
   if (attempt.context?.abortReason instanceof ShutdownError) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
-  if (error instanceof CancelledError) return { kind: 'cancelled', error };
+  if (OxbowError.is(error) && error.code === 'cancelled') return { kind: 'cancelled', error };
   return hasAttemptsLeft(attempt) && isRetried(error, attempt)
     ? { kind: 'retry', error, delayMs: delayMs(error, attempt) }
     : { kind: 'failed', error };
@@ -26,8 +27,14 @@ function isRetried(error: Error, { definition }: Attempt): boolean {
   return error.name !== 'UnrecoverableError' && (definition?.retry.retries(error) ?? true);
 }
 
-function delayMs(error: Error, { job, definition }: Attempt): number | undefined {
+function delayMs(error: Error, { job, definition, settings }: Attempt): number | undefined {
   if (error instanceof RetryRequest && error.delayMs !== undefined) return error.delayMs;
   if (job.hasOwnBackoff) return undefined;
-  return definition?.retry.delayMs(job.attemptsMade + 1, error) ?? 0;
+  const attempt = job.attemptsMade + 1;
+  try {
+    return definition?.retry.delayMs(attempt, error) ?? 0;
+  } catch (thrown) {
+    settings.log.error({ err: thrown, task: job.name }, 'retry.backoff() of the task failed; the default backoff is used');
+    return resolveRetry({}, job.name).delayMs(attempt, error);
+  }
 }

@@ -1,4 +1,4 @@
-import { OxbowError } from '../errors.ts';
+import type { OxbowError } from '../errors.ts';
 import type { Outcome } from './outcome.ts';
 
 /** @defaultValue of `unknownTaskGrace` */

@@ -18,10 +18,15 @@ export function parseDuration(duration: Duration, option: string): number {
   if (!Number.isFinite(ms) || ms < 0 || ms > MAX_DURATION_MS) {
     throw new OxbowError(
       'invalid_options',
-      `${option} must be a duration from 0 to 366 days, like 500 (ms), '250ms', '20s', '5m', '24h' or '7d'; it is ${JSON.stringify(duration) ?? String(duration)}.`,
+      `${option} must be a duration from 0 to 366 days, like 500 (ms), '250ms', '20s', '5m', '24h' or '7d'; it is ${shown(duration)}.`,
     );
   }
   return Math.round(ms);
+}
+
+function shown(given: unknown): string {
+  if (typeof given === 'string') return JSON.stringify(given.slice(0, 100));
+  return typeof given === 'number' ? String(given) : typeof given;
 }
 
 function fromText(text: unknown): number {

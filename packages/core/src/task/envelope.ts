@@ -5,7 +5,8 @@ import { z } from 'zod';
  *
  *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "f": {failure record} }
  *
- * Only `$ox` and `in` are always there. Data without `$ox` is a plain BullMQ job: the data is the input.
+ * Only `$ox` is always there; without `in` the input is undefined. Data without `$ox` is a plain BullMQ job: the data is
+ * the input.
  */
 export const ENVELOPE_VERSION = 1;
 
@@ -51,17 +52,18 @@ const failureRecord: z.ZodType<FailureRecord> = z.lazy(() =>
 
 const wire = z.object({
   $ox: z.literal(ENVELOPE_VERSION),
-  in: z.unknown(),
+  in: z.unknown().optional(),
   h: z.record(z.string(), z.string()).optional(),
   x: z.number().optional(),
   f: z.object({ error: failureRecord, attemptsMade: z.number(), stalledCounter: z.number() }).optional(),
 });
 
-/** JSON text of an envelope around input that is JSON text already. */
-export function encodeEnvelope(inputText: string, headersText: string | undefined, expiresAt: number | undefined): string {
+/** JSON text of an envelope around input that is JSON text already; undefined when there is none. */
+export function encodeEnvelope(inputText: string | undefined, headersText: string | undefined, expiresAt: number | undefined): string {
+  const input = inputText === undefined ? '' : `,"in":${inputText}`;
   const headers = headersText === undefined ? '' : `,"h":${headersText}`;
   const expires = expiresAt === undefined ? '' : `,"x":${expiresAt}`;
-  return `{"$ox":${ENVELOPE_VERSION},"in":${inputText}${headers}${expires}}`;
+  return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}}`;
 }
 
 /** The same job data with the failure in it. */

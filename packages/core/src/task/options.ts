@@ -22,25 +22,32 @@ export function unknownOption(key: string, what: string, path: readonly Property
     .map((candidate) => ({ candidate, edits: distance(key.toLowerCase(), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.edits - b.edits)[0];
   const hint =
-    nearest !== undefined && nearest.edits <= Math.max(2, key.length / 3)
+    nearest !== undefined && nearest.edits <= Math.max(2, Math.ceil(key.length / 3))
       ? ` Did you mean "${nearest.candidate}"?`
       : ` Known: ${candidates.join(', ')}.`;
   return new OxbowError('invalid_options', `${what}: unknown option "${name}".${hint}`);
 }
 
+/** What this file reads of zod's schemas. */
+interface Node {
+  readonly unwrap?: () => Node;
+  readonly shape?: Readonly<Record<string, Node>>;
+  /** Of a union. */
+  readonly options?: readonly Node[];
+  /** Of a record. */
+  readonly valueType?: Node;
+}
+
 /** Keys of the object schema at `path`. */
 function known(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
-  let at = unwrap(schema);
-  for (const segment of path) at = unwrap(shapeOf(at)[segment as string]);
-  return Object.keys(shapeOf(at));
+  let at = unwrap(schema as Node);
+  for (const segment of path) at = unwrap(at?.valueType ?? at?.shape?.[segment as string]);
+  return Object.keys(at?.shape ?? {});
 }
 
-function shapeOf(schema: unknown): Record<string, unknown> {
-  return (schema as { readonly shape?: Record<string, unknown> } | undefined)?.shape ?? {};
-}
-
-function unwrap(schema: unknown): unknown {
-  let at = schema as { readonly unwrap?: () => unknown } | undefined;
-  while (typeof at?.unwrap === 'function') at = at.unwrap() as typeof at;
-  return at;
+/** Without `optional`; of a union the one that is an object. */
+function unwrap(schema: Node | undefined): Node | undefined {
+  let at = schema;
+  while (typeof at?.unwrap === 'function') at = at.unwrap();
+  return at?.options?.map(unwrap).find((option) => option?.shape !== undefined) ?? at;
 }

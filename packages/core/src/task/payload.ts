@@ -21,7 +21,6 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
  * in an array, …), a forbidden key (`__proto__`, `constructor`, `prototype`), or a limit (`payload_too_large`).
  */
 export function encodePayload(value: unknown, root: string, limits: PayloadLimits): string {
-  if (value === undefined) return 'null';
   const walk = new Walk(limits);
   const bad = walk.check(value, 0);
   if (bad !== undefined) throw new SerializationError([root, ...walk.path.reverse()].join('.'), bad, walk.code);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { CancelledError, InvalidInputError, NonRetryableError, OxbowError } from '../errors.ts';
-import { parseDuration, type Duration } from './duration.ts';
+import { OxbowError } from '../errors.ts';
+import { MAX_DURATION_MS, parseDuration, type Duration } from './duration.ts';
 
 /** An error class, or the `name` or `code` of errors. */
 export type ErrorMatcher = string | (abstract new (...args: never) => Error);
@@ -45,7 +45,7 @@ export interface RetryPolicy {
 
 export const MAX_ATTEMPTS = 100;
 
-const matcher = z.custom<ErrorMatcher>((value) => typeof value === 'string' || typeof value === 'function', 'must be error classes, names or codes');
+const matcher = z.custom<ErrorMatcher>((value) => typeof value === 'string' || isClass(value), 'must be error classes, names or codes');
 const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '1s'");
 
 export const retryOptions: z.ZodType<RetryOptions> = z.strictObject({
@@ -104,12 +104,26 @@ function jittered(delayMs: number, jitter: Jitter, random: () => number): number
 }
 
 function withRetryAfter(delayMs: RetryPolicy['delayMs']): RetryPolicy['delayMs'] {
-  return (attempt, error) => (error instanceof RetryAfterError ? Math.max(0, error.retryAt - Date.now()) : delayMs(attempt, error));
+  return (attempt, error) => {
+    const retryAt = retryAtOf(error);
+    return retryAt === undefined ? delayMs(attempt, error) : Math.min(Math.max(0, retryAt - Date.now()), MAX_DURATION_MS);
+  };
+}
+
+/** Of a RetryAfterError of any copy of this package. */
+function retryAtOf(error: Error): number | undefined {
+  if (!OxbowError.is(error) || error.code !== 'retry_after') return undefined;
+  const { retryAt } = error as Partial<RetryAfterError>;
+  return typeof retryAt === 'number' ? retryAt : undefined;
+}
+
+/** What `instanceof` takes: not an arrow function. */
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && typeof value.prototype === 'object';
 }
 
 /** Errors for which the same input gives the same failure again, whatever the task says. */
 function isFinal(error: Error): boolean {
-  if (error instanceof NonRetryableError || error instanceof CancelledError || error instanceof InvalidInputError) return true;
   return OxbowError.is(error) && FINAL_CODES.has(error.code);
 }
 

@@ -1,0 +1,33 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { SideName } from './sides.ts';
+
+const MEASURE = fileURLToPath(new URL('measure.js', import.meta.url));
+
+/** One measurement in a fresh process. @throws when it ends with anything but figures */
+export async function runMeasure(name: string, side: SideName, url: string, app: string, size: number): Promise<Readonly<Record<string, number>>> {
+  const child = launch([name, side, url, app, String(size)]);
+  let out = '';
+  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const line = out.trim().split('\n').at(-1) ?? '';
+  if (code !== 0 || !line.startsWith('{')) throw new Error(`${name} (${side}) ended with ${code}: ${out.slice(-500)}`);
+  return JSON.parse(line) as Readonly<Record<string, number>>;
+}
+
+/** A worker in a process of its own, which runs until it is stopped. */
+export async function startWorker(side: SideName, url: string, app: string): Promise<{ stop: () => Promise<void> }> {
+  const child = launch(['worker', side, url, app, '10']);
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  return {
+    stop: async () => {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    },
+  };
+}
+
+function launch(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['--expose-gc', MEASURE, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+}

@@ -1,0 +1,145 @@
+/**
+ * Oxbow beside raw BullMQ on the same Redis in the same run: every figure is a median, sides take turns, each in a
+ * process of its own. `--runs 5`, `--case consume`, `--quick` (a fifth of the size), `--smoke` (one tiny run: it works).
+ * Needs OXBOW_BENCH_REDIS_URL (scripts/bench.mjs provides one); prints a table and writes out/results.json.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runMeasure, startWorker } from './children.ts';
+import type { SideName } from './sides.ts';
+
+interface Case {
+  readonly name: string;
+  readonly size: number;
+  /** Metric → what is shown: ours ÷ raw or raw ÷ ours, or the difference. */
+  readonly compare: readonly Comparison[];
+  readonly needsWorker?: boolean;
+}
+
+interface Comparison {
+  readonly metric: string;
+  readonly by: 'ratio' | 'difference';
+  readonly bar: string;
+}
+
+interface Row {
+  readonly name: string;
+  readonly metric: string;
+  readonly oxbow: number;
+  readonly raw: number | undefined;
+  readonly compared: number | undefined;
+  readonly bar: string;
+}
+
+const rate = (bar: string): readonly Comparison[] => [
+  { metric: 'perSecond', by: 'ratio', bar },
+  { metric: 'cpuMicrosPerJob', by: 'ratio', bar: '' },
+];
+
+const CASES: readonly Case[] = [
+  { name: 'consume-1', size: 15_000, compare: rate('≥ 0.95') },
+  { name: 'consume-10', size: 30_000, compare: rate('≥ 1.0') },
+  { name: 'consume-100', size: 40_000, compare: rate('≥ 1.0') },
+  { name: 'enqueue-burst', size: 40_000, compare: rate('≥ 1.0') },
+  { name: 'enqueue-callers', size: 40_000, compare: rate('≥ 1.0') },
+  {
+    name: 'latency',
+    size: 3000,
+    needsWorker: true,
+    compare: [
+      { metric: 'p50Ms', by: 'ratio', bar: '≤ 0.8' },
+      { metric: 'p99Ms', by: 'ratio', bar: '≤ 0.8' },
+    ],
+  },
+  {
+    name: 'footprint',
+    size: 1,
+    compare: [
+      { metric: 'bytesPerJob', by: 'difference', bar: '≤ 200' },
+      { metric: 'tripsToEnqueue', by: 'difference', bar: '0' },
+      { metric: 'tripsToRun', by: 'difference', bar: '0' },
+    ],
+  },
+  { name: 'idle', size: 1, compare: [{ metric: 'rssMiB', by: 'difference', bar: '≤ 15' }] },
+];
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '5' }, case: { type: 'string' }, quick: { type: 'boolean' }, smoke: { type: 'boolean' } },
+});
+const runs = values.smoke ? 1 : Number(values.runs);
+const scale = values.smoke ? 0.02 : values.quick ? 0.2 : 1;
+const url = process.env['OXBOW_BENCH_REDIS_URL'];
+const wanted = (name: string): boolean => values.case === undefined || name.startsWith(values.case);
+const stamp = Date.now().toString(36);
+
+const rows: Row[] = [];
+if (url === undefined) console.log('redis: not run: OXBOW_BENCH_REDIS_URL is not set (npm run bench provides a server)');
+else for (const one of CASES.filter(({ name }) => wanted(name))) rows.push(...(await compareSides(one, url)));
+rows.push(...(await embedded()));
+await report();
+
+async function compareSides(one: Case, server: string): Promise<Row[]> {
+  const results: Record<SideName, Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
+  const size = Math.max(100, Math.round((one.size * scale) / 100) * 100);
+  for (let run = 0; run < runs; run += 1) {
+    const order: readonly SideName[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
+    for (const side of order) {
+      const app = `${one.name}-${stamp}-${run}`;
+      const worker = one.needsWorker === true ? await startWorker(side, server, app) : undefined;
+      results[side].push(await runMeasure(one.name, side, server, app, size));
+      await worker?.stop();
+    }
+    process.stderr.write(`${one.name} ${run + 1}/${runs}\n`);
+  }
+  return one.compare.map(({ metric, by, bar }) => {
+    const oxbow = median(results.oxbow.map((result) => result[metric] ?? Number.NaN));
+    const raw = median(results.raw.map((result) => result[metric] ?? Number.NaN));
+    return { name: one.name, metric, oxbow, raw, compared: by === 'ratio' ? oxbow / raw : oxbow - raw, bar };
+  });
+}
+
+async function embedded(): Promise<Row[]> {
+  if (!wanted('embedded')) return [];
+  const fresh: number[] = [];
+  const existing: number[] = [];
+  const pickUp: Readonly<Record<string, number>>[] = [];
+  const flow: Readonly<Record<string, number>>[] = [];
+  const root = await mkdtemp(join(tmpdir(), 'oxbow-bench-'));
+  for (let run = 0; run < runs; run += 1) {
+    const directory = `embedded:${join(root, String(run))}`;
+    fresh.push((await runMeasure('embedded-first-job', 'oxbow', directory, 'bench', 1))['ms'] ?? Number.NaN);
+    existing.push((await runMeasure('embedded-first-job', 'oxbow', directory, 'bench', 1))['ms'] ?? Number.NaN);
+    pickUp.push(await runMeasure('embedded-pick-up', 'oxbow', 'embedded:', 'bench', Math.round(200 * scale) + 10));
+    flow.push(await runMeasure('embedded-throughput', 'oxbow', 'embedded:', 'bench', Math.round(5000 * scale) + 100));
+    process.stderr.write(`embedded ${run + 1}/${runs}\n`);
+  }
+  await rm(root, { recursive: true, force: true });
+  const row = (name: string, metric: string, all: readonly number[], bar: string): Row => ({ name, metric, oxbow: median(all), raw: undefined, compared: undefined, bar });
+  const of = (results: typeof flow, metric: string): readonly number[] => results.map((result) => result[metric] ?? Number.NaN);
+  return [
+    row('embedded, new directory', 'first job, ms', fresh, '≤ 4000'),
+    row('embedded, existing directory', 'first job, ms', existing, '≤ 1500'),
+    row('embedded, idle worker', 'pick-up p50, ms', of(pickUp, 'p50Ms'), '≤ 15'),
+    row('embedded, idle worker', 'pick-up p99, ms', of(pickUp, 'p99Ms'), ''),
+    row('embedded', 'adds/s', of(flow, 'addsPerSecond'), ''),
+    row('embedded', 'jobs/s', of(flow, 'perSecond'), ''),
+  ];
+}
+
+function median(all: readonly number[]): number {
+  const sorted = [...all].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+async function report(): Promise<void> {
+  const show = (value: number | undefined): string => (value === undefined ? '' : value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(2));
+  console.log(`\nNode ${process.version}, ${cpus().length} cores, median of ${runs}\n`);
+  console.log('| case | metric | Oxbow | raw BullMQ | Oxbow ÷ or − raw | bar |\n|---|---|--:|--:|--:|---|');
+  for (const row of rows) console.log(`| ${row.name} | ${row.metric} | ${show(row.oxbow)} | ${show(row.raw)} | ${show(row.compared)} | ${row.bar} |`);
+  const out = new URL('../out/', import.meta.url);
+  await mkdir(out, { recursive: true });
+  await writeFile(new URL('results.json', out), `${JSON.stringify({ at: new Date().toISOString(), node: process.version, cores: cpus().length, runs, scale, rows }, undefined, 2)}\n`);
+}

@@ -1,0 +1,39 @@
+/** One measurement in a process of its own: `measure.js <case> <side> <url> <app> <size>` prints one line of JSON. */
+import { consume } from './consume.ts';
+import { firstJob, pickUp, throughput } from './embedded.ts';
+import { burst, callers } from './enqueue.ts';
+import { footprint } from './footprint.ts';
+import { idle } from './idle.ts';
+import { latency } from './latency.ts';
+import { openSide, type Side, type SideName } from './sides.ts';
+
+const [name = '', side = 'oxbow', url = '', app = 'bench', sizeText = '1000'] = process.argv.slice(2);
+const size = Number(sizeText);
+
+const withSide = async (work: (opened: Side) => Promise<Readonly<Record<string, number>>>): Promise<Readonly<Record<string, number>>> =>
+  work(openSide(side as SideName, url, app));
+
+const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, number>>>>> = {
+  'consume-1': () => withSide((opened) => consume(opened, 1, size)),
+  'consume-10': () => withSide((opened) => consume(opened, 10, size)),
+  'consume-100': () => withSide((opened) => consume(opened, 100, size)),
+  'enqueue-burst': () => withSide((opened) => burst(opened, size)),
+  'enqueue-callers': () => withSide((opened) => callers(opened, size)),
+  footprint: () => withSide((opened) => footprint(opened, url)),
+  idle: () => withSide(idle),
+  latency: () => latency(side as SideName, url, app, size),
+  'embedded-first-job': () => firstJob(url),
+  'embedded-pick-up': () => pickUp(url, size),
+  'embedded-throughput': () => throughput(url, size),
+};
+
+if (name === 'worker') {
+  const opened = openSide(side as SideName, url, app);
+  await opened.work(size, () => undefined);
+  console.log('{}');
+} else {
+  const measure = CASES[name];
+  if (measure === undefined) throw new Error(`no case ${name}`);
+  console.log(JSON.stringify(await measure()));
+  process.exit(0);
+}

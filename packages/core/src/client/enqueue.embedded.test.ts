@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { enqueueContract } from './enqueue.contract.ts';
+
+onEmbedded(enqueueContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { enqueueContract } from './enqueue.contract.ts';
+
+onRedis(enqueueContract);

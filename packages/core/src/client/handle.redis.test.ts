@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { handleContract } from './handle.contract.ts';
+
+onRedis(handleContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { payloadContract } from './payload.contract.ts';
+
+onEmbedded(payloadContract);

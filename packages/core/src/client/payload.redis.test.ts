@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { payloadContract } from './payload.contract.ts';
+
+onRedis(payloadContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { policyContract } from './policy.contract.ts';
+
+onEmbedded(policyContract);

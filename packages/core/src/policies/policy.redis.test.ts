@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { policyContract } from './policy.contract.ts';
+
+onRedis(policyContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from './testing/engines.ts';
+import { signalsContract } from './signals.contract.ts';
+
+onEmbedded(signalsContract);

@@ -1,0 +1,4 @@
+import { onRedis } from './testing/engines.ts';
+import { signalsContract } from './signals.contract.ts';
+
+onRedis(signalsContract);

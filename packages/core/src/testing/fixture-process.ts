@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type { JobStatus } from '../client/status.ts';
+import { until } from './until.ts';
+
+/** What the fixture process does; see worker.fixture.ts for its tasks. */
+export interface FixtureConfig {
+  readonly app: string;
+  readonly url: string;
+  readonly queue: string;
+  /** Handlers append a line here for all that happens, in one write. */
+  readonly ledger: string;
+  readonly concurrency?: number;
+  readonly lockDuration?: number;
+  readonly maxCrashes?: number;
+  readonly connectTimeout?: number;
+  readonly drain?: { readonly soft: number; readonly hard: number };
+  /** Kills itself the moment BullMQ is to move a job to `failed` for good. */
+  readonly killAtMoveToFailed?: boolean;
+  /** Adds jobs of `note` until so many are acknowledged in the ledger. */
+  readonly produce?: number;
+}
+
+export type FixtureRequest = { readonly enqueue: string; readonly input?: unknown } | { readonly watch: string };
+
+export interface FixtureMessage {
+  /** A signal's name, `enqueued` or `ended`. */
+  readonly name: string;
+  readonly id?: string;
+  readonly orphans?: readonly string[];
+  readonly offsetMs?: number;
+  readonly running?: number;
+  /** Of `ended`. */
+  readonly status?: Omit<JobStatus, 'enqueuedAt'>;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A real process that runs a worker; killed when the test ends. */
+export class FixtureProcess {
+  readonly exited: Promise<Exit>;
+  readonly messages: FixtureMessage[] = [];
+  readonly #child: ChildProcess;
+  #output = '';
+  #hasExited = false;
+
+  constructor(config: FixtureConfig, { imports = [], env = {} }: { readonly imports?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {}) {
+    const file = fileURLToPath(new URL('./worker.fixture.ts', import.meta.url));
+    const flags = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
+    this.#child = spawn(process.execPath, [...flags, file], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...env, OXBOW_FIXTURE: JSON.stringify(config) },
+    });
+    this.#child.on('message', (message) => this.messages.push(message as FixtureMessage));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text: Buffer) => (this.#output += text.toString()));
+    this.exited = once(this.#child, 'exit').then(([code, signal]) => {
+      this.#hasExited = true;
+      return { code, signal } as Exit;
+    });
+    onTestFinished(() => this.kill('SIGKILL').then(() => undefined));
+  }
+
+  /** Waits for a message; rejects when the process ends without it. */
+  async told(name: string, matches: (message: FixtureMessage) => boolean = () => true): Promise<FixtureMessage> {
+    return until(`${name} from the process`, () => {
+      const found = this.messages.find((message) => message.name === name && matches(message));
+      if (found === undefined && this.#hasExited) throw new Error(`The process ended without "${name}":\n${this.#output}`);
+      return found;
+    });
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** Enqueues in the process; resolves to the public id. */
+  async enqueue(task: string, input?: unknown): Promise<string> {
+    const before = this.messages.filter(({ name }) => name === 'enqueued').length;
+    this.#send({ enqueue: task, input });
+    const message = await until('the job is enqueued', () => this.messages.filter(({ name }) => name === 'enqueued')[before]);
+    return message.id ?? '';
+  }
+
+  /** Waits in the process until the job has ended. */
+  async ended(id: string): Promise<NonNullable<FixtureMessage['status']>> {
+    this.#send({ watch: id });
+    const message = await this.told('ended', (one) => one.id === id);
+    return message.status as NonNullable<FixtureMessage['status']>;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Exit> {
+    if (!this.#hasExited) this.#child.kill(signal);
+    return this.exited;
+  }
+
+  #send(request: FixtureRequest): void {
+    this.#child.send(request);
+  }
+}
+
+/** A folder that goes with the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Lines that fixture processes have written so far: a word and what it is about. */
+export function readLedger(file: string): readonly { readonly word: string; readonly about: string }[] {
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    // Nobody has written yet.
+  }
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const [word = '', ...about] = line.split(' ');
+      return { word, about: about.join(' ') };
+    });
+}
+
+export function entries(file: string, word: string): readonly string[] {
+  return readLedger(file).flatMap((line) => (line.word === word ? [line.about] : []));
+}

@@ -1,0 +1,126 @@
+/** A process with one worker, for tests that kill it. Its orders are in OXBOW_FIXTURE and come as messages. */
+import { appendFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Job } from 'bullmq';
+import { createApp } from '../app.ts';
+import type { SignalName } from '../signals.ts';
+import { entries, type FixtureConfig, type FixtureMessage, type FixtureRequest } from './fixture-process.ts';
+
+const config = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as FixtureConfig;
+const { queue } = config;
+
+const write = (word: string, about: unknown): void => appendFileSync(config.ledger, `${word} ${String(about)}\n`);
+const tell = (message: FixtureMessage): void => void process.send?.(message);
+const never = (): Promise<never> =>
+  new Promise(() => {
+    // A handle keeps the process alive, as a stuck handler's socket would.
+    setInterval(() => undefined, 1000);
+  });
+
+if (config.killAtMoveToFailed === true) {
+  // oxlint-disable-next-line typescript/unbound-method -- called with its job below
+  const moveToFailed = Job.prototype.moveToFailed;
+  Job.prototype.moveToFailed = function killedAtTheLast(this: Job, ...args) {
+    if (this.attemptsMade + 1 < (this.opts.attempts ?? 1)) return moveToFailed.apply(this, args);
+    process.kill(process.pid, 'SIGKILL');
+    return never();
+  };
+}
+
+const app = createApp({
+  name: config.app,
+  url: config.url,
+  logLevel: 'error',
+  ...(config.maxCrashes === undefined ? {} : { maxCrashes: config.maxCrashes }),
+  ...(config.connectTimeout === undefined ? {} : { connectTimeout: config.connectTimeout }),
+});
+
+const tasks = {
+  /** Takes a few milliseconds, and notes its beginning and end. */
+  note: app.task('note', {
+    queue,
+    run: async (n: number) => {
+      write('start', n);
+      await wait(Math.random() * 30);
+      write('end', n);
+      return n;
+    },
+  }),
+  poison: app.task('poison', {
+    queue,
+    run: () => {
+      write('poison', 'taken');
+      process.kill(process.pid, 'SIGKILL');
+      return never();
+    },
+  }),
+  fails: app.task('fails', {
+    queue,
+    retry: { attempts: 2, backoff: () => 0 },
+    run: (_: unknown, ctx) => {
+      write('fails', ctx.attempt);
+      if (ctx.attempt === 2) throw Object.assign(new RangeError('as recorded', { cause: new TypeError('root') }), { code: 'E_RECORDED' });
+      throw new Error('first');
+    },
+  }),
+  /** Does not listen to anybody. */
+  stuck: app.task('stuck', {
+    queue,
+    run: (_: unknown, ctx) => {
+      write('stuck', ctx.attempt);
+      return never();
+    },
+  }),
+  /** Ends when it is told to. */
+  polite: app.task('polite', {
+    queue,
+    run: (_: unknown, ctx) => {
+      write('polite', ctx.attempt);
+      return new Promise((_resolve, reject) => {
+        ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error));
+      });
+    },
+  }),
+  slow: app.task('slow', {
+    queue,
+    run: async (ms: number) => {
+      write('slow', 'start');
+      await wait(ms);
+      write('slow', 'end');
+    },
+  }),
+};
+
+const SIGNALS: readonly SignalName[] = ['worker:ready', 'worker:draining', 'worker:drained', 'engine:clock-skewed', 'task:succeeded', 'task:failed', 'task:put-back'];
+for (const name of SIGNALS) app.on(name, (event) => tell({ ...(event as object), name }));
+
+process.on('message', (request: FixtureRequest) => void answer(request));
+process.channel?.unref();
+
+async function answer(request: FixtureRequest): Promise<void> {
+  if ('enqueue' in request) {
+    const task = tasks[request.enqueue as keyof typeof tasks] as { enqueue(input: unknown): Promise<{ id: string }> };
+    tell({ name: 'enqueued', id: (await task.enqueue(request.input ?? null)).id });
+    return;
+  }
+  const handle = app.handle(request.watch);
+  await handle.result().catch(() => undefined);
+  tell({ name: 'ended', id: request.watch, status: await handle.status() });
+}
+
+async function produce(upTo: number): Promise<void> {
+  for (let n = entries(config.ledger, 'ack').length; n < upTo; n++) {
+    const handle = await tasks.note.enqueue(n);
+    write('ack', `${n} ${handle.id}`);
+  }
+  tell({ name: 'produced' });
+}
+
+if (config.produce !== undefined) void produce(config.produce);
+await app
+  .worker({
+    queues: { [queue]: config.concurrency ?? 5 },
+    ...(config.lockDuration === undefined ? {} : { lockDuration: config.lockDuration }),
+    ...(config.drain === undefined ? {} : { drain: config.drain }),
+  })
+  .run();

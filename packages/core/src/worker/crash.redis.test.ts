@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { crashContract } from './crash.contract.ts';
+
+onRedis(crashContract);

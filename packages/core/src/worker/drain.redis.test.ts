@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { drainContract } from './drain.contract.ts';
+
+onRedis(drainContract);

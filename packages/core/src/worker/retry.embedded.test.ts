@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { retryContract } from './retry.contract.ts';
+
+onEmbedded(retryContract);

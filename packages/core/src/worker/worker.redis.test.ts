@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { workerContract } from './worker.contract.ts';
+
+onRedis(workerContract);
