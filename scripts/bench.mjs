@@ -12,7 +12,9 @@ try {
   if (built.code !== 0) process.exit(built.code);
   redis = await provideRedis();
   if (redis.url === undefined) console.log(`redis: not run: ${redis.reason}`);
-  const bench = await run(process.execPath, ['benchmarks/dist/main.js', ...process.argv.slice(2)], { env: { OXBOW_BENCH_REDIS_URL: redis.url } });
+  const bench = await run(process.execPath, ['benchmarks/dist/main.js', ...process.argv.slice(2)], {
+    env: { OXBOW_BENCH_REDIS_URL: redis.url },
+  });
   process.exitCode = bench.code;
 } finally {
   await cleanUp();

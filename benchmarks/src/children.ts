@@ -6,7 +6,13 @@ import type { SideName } from './sides.ts';
 const MEASURE = fileURLToPath(new URL('measure.js', import.meta.url));
 
 /** One measurement in a fresh process. @throws when it ends with anything but figures */
-export async function runMeasure(name: string, side: SideName, url: string, app: string, size: number): Promise<Readonly<Record<string, number>>> {
+export async function runMeasure(
+  name: string,
+  side: SideName,
+  url: string,
+  app: string,
+  size: number,
+): Promise<Readonly<Record<string, number>>> {
   const child = launch([name, side, url, app, String(size)]);
   let out = '';
   child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));

@@ -24,7 +24,10 @@ export async function footprint(side: Side, url: string): Promise<Readonly<Recor
 /** Scripts that clients sent; what scripts call inside is not a round trip. */
 async function calls(redis: Redis): Promise<number> {
   const stats = await redis.info('commandstats');
-  return [...stats.matchAll(/^cmdstat_(?:evalsha|eval):calls=(?<calls>\d+)/gmu)].reduce((sum, { groups }) => sum + Number(groups?.['calls']), 0);
+  return [...stats.matchAll(/^cmdstat_(?:evalsha|eval):calls=(?<calls>\d+)/gmu)].reduce(
+    (sum, { groups }) => sum + Number(groups?.['calls']),
+    0,
+  );
 }
 
 async function meanBytes(redis: Redis, pattern: string): Promise<number> {

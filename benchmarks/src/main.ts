@@ -116,7 +116,14 @@ async function embedded(): Promise<Row[]> {
     process.stderr.write(`embedded ${run + 1}/${runs}\n`);
   }
   await rm(root, { recursive: true, force: true });
-  const row = (name: string, metric: string, all: readonly number[], bar: string): Row => ({ name, metric, oxbow: median(all), raw: undefined, compared: undefined, bar });
+  const row = (name: string, metric: string, all: readonly number[], bar: string): Row => ({
+    name,
+    metric,
+    oxbow: median(all),
+    raw: undefined,
+    compared: undefined,
+    bar,
+  });
   const of = (results: typeof flow, metric: string): readonly number[] => results.map((result) => result[metric] ?? Number.NaN);
   return [
     row('embedded, new directory', 'first job, ms', fresh, '≤ 4000'),
@@ -131,15 +138,22 @@ async function embedded(): Promise<Row[]> {
 function median(all: readonly number[]): number {
   const sorted = [...all].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
 async function report(): Promise<void> {
-  const show = (value: number | undefined): string => (value === undefined ? '' : value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(2));
+  const show = (value: number | undefined): string =>
+    value === undefined ? '' : value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(2);
   console.log(`\nNode ${process.version}, ${cpus().length} cores, median of ${runs}\n`);
   console.log('| case | metric | Oxbow | raw BullMQ | Oxbow ÷ or − raw | bar |\n|---|---|--:|--:|--:|---|');
-  for (const row of rows) console.log(`| ${row.name} | ${row.metric} | ${show(row.oxbow)} | ${show(row.raw)} | ${show(row.compared)} | ${row.bar} |`);
+  for (const row of rows)
+    console.log(`| ${row.name} | ${row.metric} | ${show(row.oxbow)} | ${show(row.raw)} | ${show(row.compared)} | ${row.bar} |`);
   const out = new URL('../out/', import.meta.url);
   await mkdir(out, { recursive: true });
-  await writeFile(new URL('results.json', out), `${JSON.stringify({ at: new Date().toISOString(), node: process.version, cores: cpus().length, runs, scale, rows }, undefined, 2)}\n`);
+  await writeFile(
+    new URL('results.json', out),
+    `${JSON.stringify({ at: new Date().toISOString(), node: process.version, cores: cpus().length, runs, scale, rows }, undefined, 2)}\n`,
+  );
 }

@@ -97,10 +97,17 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
     name: options.name,
     url: options.url ?? defaultUrl(),
     queues: new Map(Object.entries((options.queues ?? {}) as Record<string, QueueDeclaration>)),
-    limits: { bytes: limits?.bytes ?? DEFAULT_LIMITS.bytes, depth: limits?.depth ?? DEFAULT_LIMITS.depth, keys: limits?.keys ?? DEFAULT_LIMITS.keys },
+    limits: {
+      bytes: limits?.bytes ?? DEFAULT_LIMITS.bytes,
+      depth: limits?.depth ?? DEFAULT_LIMITS.depth,
+      keys: limits?.keys ?? DEFAULT_LIMITS.keys,
+    },
     maxResultBytes: options.maxResultBytes ?? 65_536,
     maxCrashes: options.maxCrashes ?? DEFAULT_MAX_CRASHES,
-    unknownTaskGraceMs: options.unknownTaskGrace === undefined ? DEFAULT_UNKNOWN_TASK_GRACE_MS : parseDuration(options.unknownTaskGrace, 'createApp(): unknownTaskGrace'),
+    unknownTaskGraceMs:
+      options.unknownTaskGrace === undefined
+        ? DEFAULT_UNKNOWN_TASK_GRACE_MS
+        : parseDuration(options.unknownTaskGrace, 'createApp(): unknownTaskGrace'),
     keepSucceeded: toKeep(keep?.succeeded ?? { age: '24h', count: 10_000 }, 'succeeded'),
     keepFailed: toKeep(keep?.failed ?? { age: '30d' }, 'failed'),
     connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s', 'createApp(): connectTimeout'),
@@ -121,7 +128,10 @@ function defaultUrl(): string {
   const url = process.env['OXBOW_URL'];
   if (url !== undefined && url !== '') return url;
   if (process.env['NODE_ENV'] === 'production') {
-    throw new OxbowError('url_required', 'NODE_ENV is production: set OXBOW_URL or createApp({ url }). Jobs in memory would be lost with the process.');
+    throw new OxbowError(
+      'url_required',
+      'NODE_ENV is production: set OXBOW_URL or createApp({ url }). Jobs in memory would be lost with the process.',
+    );
   }
   return 'embedded:';
 }

@@ -1,4 +1,5 @@
 /** What compiles, and what must not: `@ts-expect-error` fails when its line compiles. Nothing here is run. */
+/* oxlint-disable vitest/expect-expect -- @ts-expect-error is an assertion */
 import { assertType, describe, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { createApp, type DeclareTask, type JobHandle, type JobStatus, type Policy, type Task, type TaskContext } from './index.ts';
@@ -108,7 +109,16 @@ describe('options', () => {
   const run = (): null => null;
 
   it('of tasks do not compile when they are unknown or of another type', () => {
-    app.task('a', { queue: 'critical', retry: { attempts: 5, backoff: { type: 'fixed', delay: '1s', max: '5m', jitter: 'equal' }, on: [TypeError, 'E1'], never: [RangeError] }, run });
+    app.task('a', {
+      queue: 'critical',
+      retry: {
+        attempts: 5,
+        backoff: { type: 'fixed', delay: '1s', max: '5m', jitter: 'equal' },
+        on: [TypeError, 'E1'],
+        never: [RangeError],
+      },
+      run,
+    });
     app.task('b', { retry: { backoff: (attempt, error) => (error.name === 'X' ? '1h' : attempt * 1000) }, run });
     // @ts-expect-error -- unknown
     app.task('c', { retires: {}, run });
@@ -215,7 +225,11 @@ describe('workers', () => {
 });
 
 describe('contracts', () => {
-  const contract = app.task.contract('contract', { input: Parsed, output: z.object({ total: z.string().transform(Number) }), states: ['A'] });
+  const contract = app.task.contract('contract', {
+    input: Parsed,
+    output: z.object({ total: z.string().transform(Number) }),
+    states: ['A'],
+  });
 
   it('are tasks for producers', async () => {
     expectTypeOf(contract.enqueue).toBeCallableWith({ n: '1', at: '' });
@@ -248,7 +262,10 @@ describe('contracts', () => {
 });
 
 describe('policies of users', () => {
-  const tenant: Policy<{ tenant: string; weight?: number }> = { name: 'tenant', options: { tenant: z.string(), weight: z.number().optional() } };
+  const tenant: Policy<{ tenant: string; weight?: number }> = {
+    name: 'tenant',
+    options: { tenant: z.string(), weight: z.number().optional() },
+  };
   const used = app.use(tenant);
 
   it('bring their task options, and no others', () => {

@@ -20,11 +20,11 @@ function refusal(code: string, message: RegExp | string): unknown {
   return expect.objectContaining({ code, message: typeof message === 'string' ? message : expect.stringMatching(message) });
 }
 
-function expectRefusal(call: () => unknown, code: string, message: RegExp | string): void {
+function assertRefusal(call: () => unknown, code: string, message: RegExp | string): void {
   expect(call).toThrow(refusal(code, message));
 }
 
-async function expectRejection(call: () => Promise<unknown>, code: string, message: RegExp | string): Promise<void> {
+async function assertRejection(call: () => Promise<unknown>, code: string, message: RegExp | string): Promise<void> {
   await expect(call()).rejects.toEqual(refusal(code, message));
 }
 
@@ -38,15 +38,15 @@ afterEach(() => {
 
 describe('createApp', () => {
   it.each([undefined, null, 'shop', 5, []])('refuses %j instead of options', (options) => {
-    expectRefusal(() => createApp(options as never), 'invalid_options', /^createApp\(\): .*expected object/u);
+    assertRefusal(() => createApp(options as never), 'invalid_options', /^createApp\(\): .*expected object/u);
   });
 
   it.each([undefined, null, 5])('refuses the name %j', (name) => {
-    expectRefusal(() => createApp({ name } as never), 'invalid_options', /^createApp\(\): name: /u);
+    assertRefusal(() => createApp({ name } as never), 'invalid_options', /^createApp\(\): name: /u);
   });
 
   it.each(['', 'a b', 'a:b', '{shop}', 'x'.repeat(129)])('refuses the name %j', (name) => {
-    expectRefusal(() => makeApp({ name }), 'invalid_name', /^The app name must be/u);
+    assertRefusal(() => makeApp({ name }), 'invalid_name', /^The app name must be/u);
   });
 
   it.each<[object, RegExp]>([
@@ -72,30 +72,48 @@ describe('createApp', () => {
     [{ redact: 'password' }, /redact: /u],
     [{ url: 5 }, /url: /u],
   ])('refuses %j', (options, message) => {
-    expectRefusal(() => makeApp(options), 'invalid_options', message);
+    assertRefusal(() => makeApp(options), 'invalid_options', message);
   });
 
   it('refuses names of queues that could be keys', () => {
-    expectRefusal(() => makeApp({ queues: { 'a:b': {} } }), 'invalid_name', /queue name/u);
+    assertRefusal(() => makeApp({ queues: { 'a:b': {} } }), 'invalid_name', /queue name/u);
   });
 
   it('refuses a level of OXBOW_LOG_LEVEL that pino does not know', () => {
     vi.stubEnv('OXBOW_LOG_LEVEL', 'loud');
-    expectRefusal(() => createApp({ name: 'shop', url: 'embedded:' }), 'invalid_options', /OXBOW_LOG_LEVEL/u);
+    assertRefusal(() => createApp({ name: 'shop', url: 'embedded:' }), 'invalid_options', /OXBOW_LOG_LEVEL/u);
   });
 });
 
 describe('the URL', () => {
-  it.each(['', 'shop', 'localhost:6379', 'http://localhost', 'memory:', 'REDIS://localhost', 'mysql://localhost/db', ' redis://localhost'])('%j names no engine', (url) => {
-    expectRefusal(() => makeApp({ url }), 'invalid_url', /Supported: embedded:, embedded:\.\/directory, redis:/u);
-  });
+  it.each(['', 'shop', 'localhost:6379', 'http://localhost', 'memory:', 'REDIS://localhost', 'mysql://localhost/db', ' redis://localhost'])(
+    '%j names no engine',
+    (url) => {
+      assertRefusal(() => makeApp({ url }), 'invalid_url', /Supported: embedded:, embedded:\.\/directory, redis:/u);
+    },
+  );
 
-  it.each(['postgres://u:s3cret@h/db', 'postgresql://h', 'redis+sentinel://h:26379/m', 'redis+cluster://h:6379'])('%j is planned, and says so', (url) => {
-    expectRefusal(() => makeApp({ url }), 'invalid_url', /^(?:postgres|postgresql|redis\+sentinel|redis\+cluster):\/\/ is not supported yet/u);
-  });
+  it.each(['postgres://u:s3cret@h/db', 'postgresql://h', 'redis+sentinel://h:26379/m', 'redis+cluster://h:6379'])(
+    '%j is planned, and says so',
+    (url) => {
+      assertRefusal(
+        () => makeApp({ url }),
+        'invalid_url',
+        /^(?:postgres|postgresql|redis\+sentinel|redis\+cluster):\/\/ is not supported yet/u,
+      );
+    },
+  );
 
-  it.each(['redis://', 'redis:localhost:6379', 'redis://:6379', 'redis://host:99999', 'redis://host/db', 'rediss://host/1/2', `redis://:${SECRET}@/`])('%j is no Redis URL', (url) => {
-    expectRefusal(() => makeApp({ url }), 'invalid_url', /^The Redis URL must have the form/u);
+  it.each([
+    'redis://',
+    'redis:localhost:6379',
+    'redis://:6379',
+    'redis://host:99999',
+    'redis://host/db',
+    'rediss://host/1/2',
+    `redis://:${SECRET}@/`,
+  ])('%j is no Redis URL', (url) => {
+    assertRefusal(() => makeApp({ url }), 'invalid_url', /^The Redis URL must have the form/u);
   });
 
   it.each([
@@ -125,21 +143,24 @@ describe('the URL', () => {
     const task = app.task('t', { run: () => 1 });
     const error: unknown = await task.enqueue().catch((thrown: unknown) => thrown);
     await app.close();
-    expect(error).toMatchObject({ code: 'engine_unavailable', message: expect.stringContaining('redis://127.0.0.1:1/3 could not be reached within 50 ms') });
+    expect(error).toMatchObject({
+      code: 'engine_unavailable',
+      message: expect.stringContaining('redis://127.0.0.1:1/3 could not be reached within 50 ms'),
+    });
     expect(lines.length).toBeGreaterThan(0);
     expect(inspect(error, { depth: 10, showHidden: true }) + lines.join('')).not.toContain(SECRET);
   });
 
   it('comes from OXBOW_URL, and its error too', () => {
     vi.stubEnv('OXBOW_URL', 'gopher://x');
-    expectRefusal(() => createApp({ name: 'shop', logger: silent }), 'invalid_url', /gopher:/u);
+    assertRefusal(() => createApp({ name: 'shop', logger: silent }), 'invalid_url', /gopher:/u);
   });
 
   it('must be given in production: never memory by accident', () => {
     vi.stubEnv('NODE_ENV', 'production');
-    expectRefusal(() => createApp({ name: 'shop', logger: silent }), 'url_required', /OXBOW_URL/u);
+    assertRefusal(() => createApp({ name: 'shop', logger: silent }), 'url_required', /OXBOW_URL/u);
     vi.stubEnv('OXBOW_URL', '');
-    expectRefusal(() => createApp({ name: 'shop', logger: silent }), 'url_required', /OXBOW_URL/u);
+    assertRefusal(() => createApp({ name: 'shop', logger: silent }), 'url_required', /OXBOW_URL/u);
     expect(() => createApp({ name: 'shop', logger: silent, url: 'embedded:' })).not.toThrow();
   });
 });
@@ -148,11 +169,11 @@ describe('app.task', () => {
   const run = (): null => null;
 
   it.each([undefined, null, 5, {}, '', 'a b', 'charge:1'])('refuses the name %j', (name) => {
-    expectRefusal(() => makeApp().task(name as never, { run }), 'invalid_name', /^The task name must be/u);
+    assertRefusal(() => makeApp().task(name as never, { run }), 'invalid_name', /^The task name must be/u);
   });
 
   it.each([undefined, null, 'x', run])('refuses %s instead of options', (options) => {
-    expectRefusal(() => makeApp().task('charge', options as never), 'invalid_options', /task "charge"/u);
+    assertRefusal(() => makeApp().task('charge', options as never), 'invalid_options', /task "charge"/u);
   });
 
   it.each<[object, RegExp]>([
@@ -170,30 +191,30 @@ describe('app.task', () => {
     [{ run, states: 'READING' }, /task "charge": states: /u],
     [{ run, timeout: '5s' }, /task "charge": unknown option "timeout"/u],
   ])('refuses %j', (options, message) => {
-    expectRefusal(() => makeApp().task('charge', options as never), 'invalid_options', message);
+    assertRefusal(() => makeApp().task('charge', options as never), 'invalid_options', message);
   });
 
   it.each([{ queue: 'a:b' }, { states: ['a b'] }])('refuses the names in %j', (options) => {
-    expectRefusal(() => makeApp().task('charge', { run, ...options } as never), 'invalid_name', /(?:queue|state) name/u);
+    assertRefusal(() => makeApp().task('charge', { run, ...options } as never), 'invalid_name', /(?:queue|state) name/u);
   });
 
   it('refuses a second task of one name, also as a contract', () => {
     const app = makeApp();
     app.task('charge', { run });
-    expectRefusal(() => app.task('charge', { run }), 'duplicate_task', /"charge"/u);
-    expectRefusal(() => app.task.contract('charge', { input: z.string(), output: z.string() }), 'duplicate_task', /"charge"/u);
+    assertRefusal(() => app.task('charge', { run }), 'duplicate_task', /"charge"/u);
+    assertRefusal(() => app.task.contract('charge', { input: z.string(), output: z.string() }), 'duplicate_task', /"charge"/u);
   });
 
   it('does not keep the name of a task that it refused', () => {
     const app = makeApp();
-    expectRefusal(() => app.task('charge', {} as never), 'invalid_options', /run is missing/u);
+    assertRefusal(() => app.task('charge', {} as never), 'invalid_options', /run is missing/u);
     expect(() => app.task('charge', { run })).not.toThrow();
   });
 
   it('refuses tasks of a closed app', async () => {
     const app = makeApp();
     await app.close();
-    expectRefusal(() => app.task('charge', { run }), 'closed', 'App "shop" has been closed.');
+    assertRefusal(() => app.task('charge', { run }), 'closed', 'App "shop" has been closed.');
   });
 });
 
@@ -202,23 +223,23 @@ describe('app.task.contract', () => {
   const declare = (app: App) => app.task.contract('charge', { input: z.string(), output: z.string() });
 
   it.each([undefined, null, 'run', {}])('implement refuses %j', (handler) => {
-    expectRefusal(() => contract().implement(handler as never), 'invalid_options', /implement of task "charge" takes the handler/u);
+    assertRefusal(() => contract().implement(handler as never), 'invalid_options', /implement of task "charge" takes the handler/u);
   });
 
   it('can be implemented once', () => {
     const charge = contract().implement((input) => input);
-    expectRefusal(() => charge.implement((input) => input), 'duplicate_task', /implemented already/u);
+    assertRefusal(() => charge.implement((input) => input), 'duplicate_task', /implemented already/u);
   });
 
   it('refuses unknown options', () => {
-    expectRefusal(() => makeApp().task.contract('charge', { inputs: z.string() } as never), 'invalid_options', /Did you mean "input"/u);
+    assertRefusal(() => makeApp().task.contract('charge', { inputs: z.string() } as never), 'invalid_options', /Did you mean "input"/u);
   });
 
   it('without its handler is not a task of a worker', () => {
     const app = makeApp();
     declare(app);
-    expectRefusal(() => app.worker(), 'invalid_options', /nothing to run/u);
-    expectRefusal(() => app.worker({ tasks: ['charge'] }), 'unknown_task', /no task "charge" with a handler\. Known: none/u);
+    assertRefusal(() => app.worker(), 'invalid_options', /nothing to run/u);
+    assertRefusal(() => app.worker({ tasks: ['charge'] }), 'unknown_task', /no task "charge" with a handler\. Known: none/u);
   });
 });
 
@@ -229,11 +250,11 @@ describe('app.preset', () => {
     [{ retries: 3 }, /Did you mean "retry"/u],
     [{ retry: { attempts: 0 } }, /retry\.attempts/u],
   ])('refuses %j', (options, message) => {
-    expectRefusal(() => makeApp().preset(options as never), 'invalid_options', message);
+    assertRefusal(() => makeApp().preset(options as never), 'invalid_options', message);
   });
 
   it('refuses the name of a queue', () => {
-    expectRefusal(() => makeApp().preset({ queue: 'a b' }), 'invalid_name', /queue name/u);
+    assertRefusal(() => makeApp().preset({ queue: 'a b' }), 'invalid_name', /queue name/u);
   });
 
   it('checks its tasks as app.task does', () => {
@@ -241,8 +262,8 @@ describe('app.preset', () => {
     const { task } = app.preset({ queue: 'critical' });
     expect(task('a', { run: () => 1 }).queue).toBe('critical');
     expect(task('b', { queue: 'slow', run: () => 1 }).queue).toBe('slow');
-    expectRefusal(() => task('a', { run: () => 1 }), 'duplicate_task', /"a"/u);
-    expectRefusal(() => task('c', {} as never), 'invalid_options', /run is missing/u);
+    assertRefusal(() => task('a', { run: () => 1 }), 'duplicate_task', /"a"/u);
+    assertRefusal(() => task('c', {} as never), 'invalid_options', /run is missing/u);
   });
 });
 
@@ -259,27 +280,27 @@ describe('app.use', () => {
     [{ name: 'x', options: { a: 'string' } }, 'invalid_options', /options\.a: must be a Standard Schema/u],
     [{ name: 'x', options: { retry: z.string() } }, 'invalid_options', /the task option "retry" belongs to Oxbow/u],
   ])('refuses %j', (policy, code, message) => {
-    expectRefusal(() => makeApp().use(policy as never), code, message);
+    assertRefusal(() => makeApp().use(policy as never), code, message);
   });
 
   it('refuses a second policy of one name, or with an option that has an owner', () => {
     const app = makeApp().use(region);
-    expectRefusal(() => app.use(region), 'invalid_options', /there is a policy "region" already/u);
-    expectRefusal(() => app.use({ ...region, name: 'other' }), 'invalid_options', /the task option "region" belongs to region/u);
+    assertRefusal(() => app.use(region), 'invalid_options', /there is a policy "region" already/u);
+    assertRefusal(() => app.use({ ...region, name: 'other' }), 'invalid_options', /the task option "region" belongs to region/u);
   });
 
   it('comes before the first task', () => {
     const app = makeApp();
     app.task('a', { run: () => 1 });
-    expectRefusal(() => app.use(region), 'invalid_options', /must come before the first task/u);
+    assertRefusal(() => app.use(region), 'invalid_options', /must come before the first task/u);
   });
 
   it('brings options, which its schema reads and nobody else knows', () => {
     const app = makeApp().use(region);
     expect(() => app.task('a', { region: 'eu', run: () => 1 })).not.toThrow();
-    expectRefusal(() => app.task('b', { region: 5 as never, run: () => 1 }), 'invalid_options', /task "b": region: .*expected string/u);
-    expectRefusal(() => app.task('c', { regio: 'eu', run: () => 1 } as never), 'invalid_options', /Did you mean "region"/u);
-    expectRefusal(() => makeApp().task('d', { region: 'eu', run: () => 1 } as never), 'invalid_options', /unknown option "region"/u);
+    assertRefusal(() => app.task('b', { region: 5 as never, run: () => 1 }), 'invalid_options', /task "b": region: .*expected string/u);
+    assertRefusal(() => app.task('c', { regio: 'eu', run: () => 1 } as never), 'invalid_options', /Did you mean "region"/u);
+    assertRefusal(() => makeApp().task('d', { region: 'eu', run: () => 1 } as never), 'invalid_options', /unknown option "region"/u);
   });
 });
 
@@ -309,37 +330,47 @@ describe('app.worker', () => {
     [{ lockDuration: 'x' }, 'invalid_options', /lockDuration must be a duration/u],
     [{ concurrency: 5 }, 'invalid_options', /unknown option "concurrency"/u],
   ])('refuses %j', (options, code, message) => {
-    expectRefusal(() => app.worker(options as never), code, message);
+    assertRefusal(() => app.worker(options as never), code, message);
   });
 
   it('has nothing to run without tasks', () => {
-    expectRefusal(() => makeApp().worker(), 'invalid_options', /declare tasks with handlers first/u);
+    assertRefusal(() => makeApp().worker(), 'invalid_options', /declare tasks with handlers first/u);
   });
 
   it('says what it would run', () => {
-    expect(app.worker().describe()).toMatchObject({ queues: { critical: 5 }, pipeline: expect.arrayContaining(['parse', 'run']) as unknown });
+    expect(app.worker().describe()).toMatchObject({
+      queues: { critical: 5 },
+      pipeline: expect.arrayContaining(['parse', 'run']) as unknown,
+    });
   });
 });
 
 describe('app.handle, app.queue and app.on', () => {
   it.each([undefined, null, 5, '', 'j1', 'j1@', '@q', 'j 1@q', 'j1@q:wait'])('handle refuses %j', (id) => {
-    expectRefusal(() => makeApp().handle(id as never), 'unknown_job', /form <jobId>@<queue>/u);
+    assertRefusal(() => makeApp().handle(id as never), 'unknown_job', /form <jobId>@<queue>/u);
   });
 
   it.each([undefined, '', 'a:b', '{q}', 5])('queue refuses %j', (name) => {
-    expectRefusal(() => makeApp().queue(name as never), 'invalid_name', /queue name/u);
+    assertRefusal(() => makeApp().queue(name as never), 'invalid_name', /queue name/u);
   });
 
   it('on refuses unknown signals and what is no function', () => {
-    expectRefusal(() => makeApp().on('task:done' as never, () => undefined), 'invalid_options', /no signal "task:done"\. Known: task:enqueued/u);
-    expectRefusal(() => makeApp().on('task:failed', undefined as never), 'invalid_options', /takes a function/u);
+    assertRefusal(
+      () => makeApp().on('task:done' as never, () => undefined),
+      'invalid_options',
+      /no signal "task:done"\. Known: task:enqueued/u,
+    );
+    assertRefusal(() => makeApp().on('task:failed', undefined as never), 'invalid_options', /takes a function/u);
   });
 });
 
 describe('task.enqueue', () => {
   const app = makeApp({ queues: { ranked: { priorities: true } } });
   const any = app.task('any', { run: (input: unknown) => input });
-  const order = app.task('order', { input: z.object({ id: z.string(), lines: z.array(z.object({ amount: z.number().positive() })) }), run: () => null });
+  const order = app.task('order', {
+    input: z.object({ id: z.string(), lines: z.array(z.object({ amount: z.number().positive() })) }),
+    run: () => null,
+  });
 
   it.each<[unknown, string, RegExp]>([
     [null, 'invalid_options', /enqueue of "any": .*expected object/u],
@@ -364,13 +395,17 @@ describe('task.enqueue', () => {
     [{ headers: 'x' }, 'invalid_options', /headers: /u],
     [{ headers: { a: 1 } }, 'invalid_options', /headers\.a: /u],
     [{ headers: { a: 'x'.repeat(20_000) } }, 'payload_too_large', /^headers has \d+ bytes of JSON; the limit is 16384/u],
-    [{ headers: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`h${i}`, 'x'])) }, 'payload_too_large', /^headers has more than 100 keys/u],
+    [
+      { headers: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`h${i}`, 'x'])) },
+      'payload_too_large',
+      /^headers has more than 100 keys/u,
+    ],
     [{ headers: { constructor: 'x' } }, 'serialization', /^headers\.constructor is a forbidden key/u],
     [{ attempts: 0 }, 'invalid_options', /attempts: /u],
     [{ attempts: 101 }, 'invalid_options', /attempts: /u],
   ])('refuses the options %j', async (options, code, message) => {
-    await expectRejection(() => any.enqueue(1, options as never), code, message);
-    await expectRejection(() => any.enqueueMany([1], options as never), code, message);
+    await assertRejection(() => any.enqueue(1, options as never), code, message);
+    await assertRejection(() => any.enqueueMany([1], options as never), code, message);
   });
 
   it.each<[unknown, RegExp]>([
@@ -379,9 +414,9 @@ describe('task.enqueue', () => {
     [{ id: 5, lines: [] }, /invalid: id: /u],
     [{ id: 'a', lines: [{ amount: 1 }, { amount: -5 }] }, /invalid: lines\.1\.amount: /u],
   ])('refuses the input %j', async (input, message) => {
-    await expectRejection(() => order.enqueue(input as never), 'invalid_input', message);
-    await expectRejection(() => order.delay(input as never), 'invalid_input', message);
-    await expectRejection(() => order.enqueueMany([input as never]), 'invalid_input', message);
+    await assertRejection(() => order.enqueue(input as never), 'invalid_input', message);
+    await assertRejection(() => order.delay(input as never), 'invalid_input', message);
+    await assertRejection(() => order.enqueueMany([input as never]), 'invalid_input', message);
   });
 
   it.each<[unknown, string, RegExp]>([
@@ -390,32 +425,32 @@ describe('task.enqueue', () => {
     [JSON.parse('{"__proto__":1}'), 'serialization', /^input\.__proto__ is a forbidden key/u],
     ['x'.repeat(262_143), 'payload_too_large', /^input has 262145 bytes/u],
   ])('refuses what a job cannot carry: %#', async (input, code, message) => {
-    await expectRejection(() => any.enqueue(input), code, message);
-    await expectRejection(() => any.delay(input), code, message);
-    await expectRejection(() => any.enqueueMany([input]), code, message);
+    await assertRejection(() => any.enqueue(input), code, message);
+    await assertRejection(() => any.delay(input), code, message);
+    await assertRejection(() => any.enqueueMany([input]), code, message);
   });
 
   it('holds the limits of the app', async () => {
     const small = makeApp({ limits: { bytes: 10, depth: 2, keys: 3 } }).task('small', { run: (input: unknown) => input });
-    await expectRejection(() => small.enqueue('x'.repeat(9)), 'payload_too_large', /limit is 10/u);
-    await expectRejection(() => small.enqueue([[[]]]), 'payload_too_large', /deeper than 2 levels/u);
-    await expectRejection(() => small.enqueue([1, 2, 3, 4]), 'payload_too_large', /more than 3 keys/u);
+    await assertRejection(() => small.enqueue('x'.repeat(9)), 'payload_too_large', /limit is 10/u);
+    await assertRejection(() => small.enqueue([[[]]]), 'payload_too_large', /deeper than 2 levels/u);
+    await assertRejection(() => small.enqueue([1, 2, 3, 4]), 'payload_too_large', /more than 3 keys/u);
   });
 
   it.each([undefined, null, 5, 'abc', {}])('enqueueMany refuses %j instead of a list', async (inputs) => {
-    await expectRejection(() => any.enqueueMany(inputs as never), 'invalid_options', /enqueueMany of "any" takes an array/u);
+    await assertRejection(() => any.enqueueMany(inputs as never), 'invalid_options', /enqueueMany of "any" takes an array/u);
   });
 
   it('of a closed app rejects', async () => {
     const closed = makeApp();
     const task = closed.task('t', { run: () => 1 });
     await closed.close();
-    await expectRejection(() => task.enqueue(), 'closed', /closed/u);
-    await expectRejection(() => closed.ready(), 'closed', /closed/u);
-    expectRefusal(() => closed.worker({ queues: { q: 1 } }), 'closed', /closed/u);
-    expectRefusal(() => closed.queue('q'), 'closed', /closed/u);
-    await expectRejection(() => closed.handle('a@b').status(), 'closed', /closed/u);
-    await expectRejection(() => closed.handle('a@b').result(), 'closed', /closed/u);
+    await assertRejection(() => task.enqueue(), 'closed', /closed/u);
+    await assertRejection(() => closed.ready(), 'closed', /closed/u);
+    assertRefusal(() => closed.worker({ queues: { q: 1 } }), 'closed', /closed/u);
+    assertRefusal(() => closed.queue('q'), 'closed', /closed/u);
+    await assertRejection(() => closed.handle('a@b').status(), 'closed', /closed/u);
+    await assertRejection(() => closed.handle('a@b').result(), 'closed', /closed/u);
     await closed.close();
   });
 });
@@ -428,7 +463,14 @@ describe('handle.result', () => {
     [null, /result\(\): .*expected object/u],
     ['30s', /result\(\): .*expected object/u],
   ])('refuses %j', async (options, message) => {
-    await expectRejection(() => makeApp().handle('j1@default').result(options as never), 'invalid_options', message);
+    await assertRejection(
+      () =>
+        makeApp()
+          .handle('j1@default')
+          .result(options as never),
+      'invalid_options',
+      message,
+    );
   });
 });
 
@@ -437,20 +479,20 @@ describe('an app that has been closed while it was open', () => {
     const app = makeApp();
     const task = app.task('t', { run: () => 1 });
     const handle = await task.enqueue();
-    const waiting = expectRejection(() => handle.result(), 'closed', /closed/u);
+    const waiting = assertRejection(() => handle.result(), 'closed', /closed/u);
     await app.close();
     await waiting;
-    await expectRejection(() => task.enqueue(), 'closed', /closed/u);
-    await expectRejection(() => handle.status(), 'closed', /closed/u);
-    await expectRejection(() => handle.result(), 'closed', /closed/u);
-    await expectRejection(() => handle.changes().next(), 'closed', /closed/u);
+    await assertRejection(() => task.enqueue(), 'closed', /closed/u);
+    await assertRejection(() => handle.status(), 'closed', /closed/u);
+    await assertRejection(() => handle.result(), 'closed', /closed/u);
+    await assertRejection(() => handle.changes().next(), 'closed', /closed/u);
   });
 
   it('knows no job that there never was', async () => {
     const app = makeApp();
-    await expectRejection(() => app.handle('nosuchjob@default').status(), 'unknown_job', /There is no job nosuchjob@default/u);
-    await expectRejection(() => app.handle('nosuchjob@default').result(), 'unknown_job', /There is no job/u);
-    await expectRejection(() => app.handle('nosuchjob@default').changes().next(), 'unknown_job', /There is no job/u);
+    await assertRejection(() => app.handle('nosuchjob@default').status(), 'unknown_job', /There is no job nosuchjob@default/u);
+    await assertRejection(() => app.handle('nosuchjob@default').result(), 'unknown_job', /There is no job/u);
+    await assertRejection(() => app.handle('nosuchjob@default').changes().next(), 'unknown_job', /There is no job/u);
     await app.close();
   });
 });

@@ -11,7 +11,15 @@ import { OxbowError } from './errors.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Policy } from './policies/policy.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
-import { assertPolicy, defineTask, type ContractOptions, type PlainTaskOptions, type ResultOf, type SchemaTaskOptions, type TaskPolicies } from './task-options.ts';
+import {
+  assertPolicy,
+  defineTask,
+  type ContractOptions,
+  type PlainTaskOptions,
+  type ResultOf,
+  type SchemaTaskOptions,
+  type TaskPolicies,
+} from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
@@ -70,7 +78,9 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#settings = resolveAppOptions(options);
     setMaxListeners(0, this.#closed.signal);
     this.name = this.#settings.name;
-    this.log = options.logger ?? createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
+    this.log =
+      options.logger ??
+      createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     const errors = new ThrottledLog(this.log);
     const { url, connectTimeoutMs, tls } = this.#settings;
     this.#engine = createEngine({
@@ -83,7 +93,13 @@ export class App<Deps = unknown, Extra extends object = object> {
     });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
-    this.#enqueue = { engine: this.#engine, signals: this.#signals, limits: this.#settings.limits, queues: this.#settings.queues, policies: this.#policies };
+    this.#enqueue = {
+      engine: this.#engine,
+      signals: this.#signals,
+      limits: this.#settings.limits,
+      queues: this.#settings.queues,
+      policies: this.#policies,
+    };
     this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
     this.task = this.#declare({});
   }
@@ -103,7 +119,8 @@ export class App<Deps = unknown, Extra extends object = object> {
    */
   use<Options extends object>(policy: Policy<Options>): App<Deps, Extra & Partial<Options>> {
     assertPolicy(policy, this.#policies);
-    if (this.#definitions.size > 0) throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
+    if (this.#definitions.size > 0)
+      throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
     this.#policies.push(policy as Policy);
     return this as unknown as App<Deps, Extra & Partial<Options>>;
   }
@@ -117,9 +134,25 @@ export class App<Deps = unknown, Extra extends object = object> {
     const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
     const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
     const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
-    const execution = { log: this.log, limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, task: (name: string) => this.#definitions.get(name) };
+    const execution = {
+      log: this.log,
+      limits,
+      maxResultBytes,
+      maxCrashes,
+      unknownTaskGraceMs,
+      task: (name: string) => this.#definitions.get(name),
+    };
     const worker = new Worker<Deps>(
-      { engine: this.#engine, signals: this.#signals, log: this.log, policies: this.#policies, keepSucceeded, keepFailed, execution, closeApp: () => this.close() },
+      {
+        engine: this.#engine,
+        signals: this.#signals,
+        log: this.log,
+        policies: this.#policies,
+        keepSucceeded,
+        keepFailed,
+        execution,
+        closeApp: () => this.close(),
+      },
       options,
       settings,
     );
@@ -177,7 +210,8 @@ export class App<Deps = unknown, Extra extends object = object> {
     const define = (name: string, options: object): TaskDefinition => defineTask(name, options, preset, this.#policies);
     const task = (name: string, options: object): unknown => {
       const definition = define(name, options);
-      if (definition.handler === undefined) throw new OxbowError('invalid_options', `task "${name}": run is missing. A task without a handler is app.task.contract().`);
+      if (definition.handler === undefined)
+        throw new OxbowError('invalid_options', `task "${name}": run is missing. A task without a handler is app.task.contract().`);
       return new Task(this.#register(definition), settings, handles);
     };
     const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), settings, handles);

@@ -44,7 +44,10 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
 
 describe('docs/errors.md', () => {
   it('lists exactly the codes of the table, in its order, each with what it means', () => {
-    const rows = [...page.matchAll(/^\| `(?<code>[a-z_]+)` \| (?<meaning>[^|]+) \|/gmu)].map(({ groups }) => [groups?.['code'], groups?.['meaning']?.trim()]);
+    const rows = [...page.matchAll(/^\| `(?<code>[a-z_]+)` \| (?<meaning>[^|]+) \|/gmu)].map(({ groups }) => [
+      groups?.['code'],
+      groups?.['meaning']?.trim(),
+    ]);
     expect(rows).toEqual(Object.entries(errorCodes).map(([code, meaning]) => [code, meaning]));
   });
 
@@ -72,13 +75,23 @@ describe('errors', () => {
 
   it('keep their cause', () => {
     expect(new NonRetryableError('x', { cause }).cause).toBe(cause);
-    expect(new TaskFailedError('j@q', 't', cause)).toMatchObject({ cause, jobId: 'j@q', task: 't', message: 'Job j@q of task "t" failed: why' });
+    expect(new TaskFailedError('j@q', 't', cause)).toMatchObject({
+      cause,
+      jobId: 'j@q',
+      task: 't',
+      message: 'Job j@q of task "t" failed: why',
+    });
     expect(new TaskFailedError('j@q', 't', cause, 'expired').message).toBe('Job j@q of task "t" was expired: why');
   });
 
   it('name the path and the issues', () => {
     expect(new SerializationError('input.a.0', 'is a Date')).toMatchObject({ path: 'input.a.0', message: 'input.a.0 is a Date' });
-    expect(new InvalidInputError('t', [{ path: '', message: 'no' }, { path: 'a', message: 'bad' }]).message).toBe('Input of task "t" is invalid: no; a: bad');
+    expect(
+      new InvalidInputError('t', [
+        { path: '', message: 'no' },
+        { path: 'a', message: 'bad' },
+      ]).message,
+    ).toBe('Input of task "t" is invalid: no; a: bad');
   });
 
   it('are known across copies of the package, and nothing else is', async () => {
@@ -89,7 +102,8 @@ describe('errors', () => {
     expect(foreign).not.toBeInstanceOf(OxbowError);
     expect(OxbowError.is(foreign)).toBe(true);
     expect(copy.OxbowError.is(new NonRetryableError('x'))).toBe(true);
-    for (const other of [undefined, null, 'x', 5, {}, new Error('x'), { code: 'closed' }, () => 1]) expect(OxbowError.is(other)).toBe(false);
+    for (const other of [undefined, null, 'x', 5, {}, new Error('x'), { code: 'closed' }, () => 1])
+      expect(OxbowError.is(other)).toBe(false);
   });
 
   it('do not show the brand when they are printed or copied', () => {

@@ -95,14 +95,21 @@ export class SerializationError extends OxbowError {
 /** The result is over `maxResultBytes`. Never retried, never truncated. */
 export class ResultTooLargeError extends OxbowError {
   constructor(task: string, bytes: number, limit: number) {
-    super('result_too_large', `The result of task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`);
+    super(
+      'result_too_large',
+      `The result of task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`,
+    );
   }
 }
 
-/** The server cannot be reached, or went away and stayed away for `connectTimeout`. Safe to repeat: ids are ours. */
+/** The server cannot be reached, or went away and stayed away for `connectTimeout`. An enqueue that was rejected so may have been carried out. */
 export class EngineUnavailableError extends OxbowError {
   constructor(label: string, timeoutMs: number, options?: OxbowErrorOptions) {
-    super('engine_unavailable', `${label} could not be reached within ${timeoutMs} ms. Check that the server runs and that the URL is right.`, options);
+    super(
+      'engine_unavailable',
+      `${label} could not be reached within ${timeoutMs} ms. Check that the server runs and that the URL is right.`,
+      options,
+    );
   }
 }
 
@@ -110,7 +117,10 @@ export class EngineUnavailableError extends OxbowError {
 export class DeadlockError extends OxbowError {
   /** @param who - the task, as a sentence begins. */
   constructor(who: string) {
-    super('deadlock', `${who} waits for the result of another job inside its handler, which can starve every worker. Enqueue what follows as a chain, or with link, instead.`);
+    super(
+      'deadlock',
+      `${who} waits for the result of another job inside its handler, which can starve every worker. Enqueue what follows as a chain, or with link, instead.`,
+    );
   }
 }
 

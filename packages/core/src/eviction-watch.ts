@@ -39,6 +39,10 @@ export class EvictionWatch {
 
   async #recheck(): Promise<void> {
     const policy = await this.#engine.evictionPolicy().catch(() => 'unknown');
-    if (!SAFE.has(policy)) this.#log.error({ evictionPolicy: policy }, `The server's maxmemory-policy has become ${policy}: when memory is short it evicts jobs. Set it to noeviction.`);
+    if (!SAFE.has(policy))
+      this.#log.error(
+        { evictionPolicy: policy },
+        `The server's maxmemory-policy has become ${policy}: when memory is short it evicts jobs. Set it to noeviction.`,
+      );
   }
 }

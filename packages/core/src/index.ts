@@ -11,7 +11,14 @@ export type { Outcome } from './policies/outcome.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
-export { RetryAfterError, type BackoffOptions, type CustomBackoff, type ErrorMatcher, type Jitter, type RetryOptions } from './task/retry.ts';
+export {
+  RetryAfterError,
+  type BackoffOptions,
+  type CustomBackoff,
+  type ErrorMatcher,
+  type Jitter,
+  type RetryOptions,
+} from './task/retry.ts';
 export type { InputOf, OutputOf, Schema } from './task/schema.ts';
 export type { SignalListener, SignalName, Signals } from './signals.ts';
 export type { DrainOptions, WorkerOptions } from './worker/settings.ts';

@@ -41,7 +41,9 @@ describe('the default logger', () => {
   });
 
   it.each(['password', 'token', 'secret', 'authorization', 'cookie', 'apiKey'])('hides %s, at the top and one level down', (key) => {
-    const [line] = written({ level: 'info' }, (log) => log.info({ [key]: 's3cret', user: { [key]: 's3cret', name: 'Ann' }, headers: { [key]: 's3cret' } }, 'x'));
+    const [line] = written({ level: 'info' }, (log) =>
+      log.info({ [key]: 's3cret', user: { [key]: 's3cret', name: 'Ann' }, headers: { [key]: 's3cret' } }, 'x'),
+    );
     expect(JSON.stringify(line)).not.toContain('s3cret');
     expect(line).toMatchObject({ [key]: '[Redacted]', user: { name: 'Ann' } });
   });
@@ -62,8 +64,12 @@ describe('the default logger', () => {
   });
 
   it('refuses a level or a path that pino does not know', () => {
-    expect(() => createLogger('shop', { level: 'loud' })).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('loud') }));
-    expect(() => createLogger('shop', { redact: ['a[['] })).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('redact') }));
+    expect(() => createLogger('shop', { level: 'loud' })).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('loud') }),
+    );
+    expect(() => createLogger('shop', { redact: ['a[['] })).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('redact') }),
+    );
   });
 });
 

@@ -22,7 +22,11 @@ export function createLogger(app: string, options: LogOptions): Logger {
   try {
     return openLogger(app, options);
   } catch (cause) {
-    throw new OxbowError('invalid_options', `createApp(): the logger cannot be made (logLevel, OXBOW_LOG_LEVEL, redact): ${(cause as Error).message}`, { cause });
+    throw new OxbowError(
+      'invalid_options',
+      `createApp(): the logger cannot be made (logLevel, OXBOW_LOG_LEVEL, redact): ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }
 

@@ -11,11 +11,17 @@ export function signalsContract(engine: TestEngine): void {
   describe('signals', () => {
     it('come in order, each once, with the ids of the job', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('story'), { queue, retry: { attempts: 2, backoff: () => 0 }, run: (_: undefined, ctx) => (ctx.attempt === 1 ? Promise.reject(new Error('no')) : 'yes') });
+      const task = app.task(name('story'), {
+        queue,
+        retry: { attempts: 2, backoff: () => 0 },
+        run: (_: undefined, ctx) => (ctx.attempt === 1 ? Promise.reject(new Error('no')) : 'yes'),
+      });
       const story: string[] = [];
       const names: SignalName[] = ['task:enqueued', 'task:started', 'task:succeeded', 'task:failed', 'task:retrying', 'task:put-back'];
       const seen = names.map((signal) => recordSignals(app, signal));
-      const offs = names.map((signal) => app.on(signal, (event) => void story.push(`${signal} ${'attempt' in event ? event.attempt : ''}`.trim())));
+      const offs = names.map((signal) =>
+        app.on(signal, (event) => void story.push(`${signal} ${'attempt' in event ? event.attempt : ''}`.trim())),
+      );
       await work();
       const handle = await task.enqueue();
       await handle.result();
@@ -30,10 +36,14 @@ export function signalsContract(engine: TestEngine): void {
       const found: string[] = [];
       const look = async ({ id }: { id: string }): Promise<void> => void found.push((await app.handle(id).status()).status);
       const offs = [app.on('task:succeeded', look), app.on('task:failed', look), app.on('task:retrying', look)];
-      const task = app.task(name('any'), { queue, retry: { attempts: 2, backoff: () => '1h', never: [RangeError] }, run: (error: string) => {
-        if (error === 'range') throw new RangeError('no');
-        if (error === 'type') throw new TypeError('no');
-      } });
+      const task = app.task(name('any'), {
+        queue,
+        retry: { attempts: 2, backoff: () => '1h', never: [RangeError] },
+        run: (error: string) => {
+          if (error === 'range') throw new RangeError('no');
+          if (error === 'type') throw new TypeError('no');
+        },
+      });
       await work({ queues: { [queue]: 1 } });
       await task.enqueue('none');
       await until('the first look', () => found.length === 1);

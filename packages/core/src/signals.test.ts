@@ -75,9 +75,14 @@ describe('signals', () => {
     expect(signals.wants('worker:ready')).toBe(true);
   });
 
-  it.each(['task:done', 'started', '', 'toString', '__proto__', undefined, 5, Symbol('s')])('of an unknown name are refused: %s', (name) => {
-    expect(() => bus().signals.on(name as never, () => undefined)).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task:started') }));
-  });
+  it.each(['task:done', 'started', '', 'toString', '__proto__', undefined, 5, Symbol('s')])(
+    'of an unknown name are refused: %s',
+    (name) => {
+      expect(() => bus().signals.on(name as never, () => undefined)).toThrow(
+        expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task:started') }),
+      );
+    },
+  );
 
   it.each([undefined, null, 'f', {}])('need a function, not %s', (listener) => {
     expect(() => bus().signals.on('task:started', listener as never)).toThrow(expect.objectContaining({ code: 'invalid_options' }));

@@ -41,7 +41,7 @@ export interface Signals {
 }
 
 export type SignalName = keyof Signals;
-export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => void | Promise<void>;
+export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => unknown;
 
 const NAMES: Readonly<Record<SignalName, true>> = {
   'task:enqueued': true,
@@ -75,7 +75,11 @@ export class SignalBus {
 
   /** Returns the function that removes the listener. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void {
-    if (!Object.hasOwn(NAMES, name)) throw new OxbowError('invalid_options', `app.on(): there is no signal "${String(name)}". Known: ${Object.keys(NAMES).join(', ')}.`);
+    if (!Object.hasOwn(NAMES, name))
+      throw new OxbowError(
+        'invalid_options',
+        `app.on(): there is no signal "${String(name as unknown)}". Known: ${Object.keys(NAMES).join(', ')}.`,
+      );
     if (typeof listener !== 'function') throw new OxbowError('invalid_options', `app.on("${name}") takes a function as listener.`);
     this.#emitter.on(name, listener);
     return () => {
@@ -91,7 +95,7 @@ export class SignalBus {
   emit<Name extends SignalName>(name: Name, event: Signals[Name]): void {
     for (const listener of this.#emitter.listeners(name)) {
       try {
-        const returned: unknown = (listener as SignalListener<Name>)(event);
+        const returned = (listener as SignalListener<Name>)(event);
         if (returned instanceof Promise) returned.catch((error: unknown) => this.#report(name, error));
       } catch (error) {
         this.#report(name, error);

@@ -17,7 +17,13 @@ export interface TaskPolicies {
 }
 
 /** A task with an input schema. */
-export interface SchemaTaskOptions<In extends Schema, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies {
+export interface SchemaTaskOptions<
+  In extends Schema,
+  Out extends Schema | undefined,
+  Returned,
+  Deps,
+  State extends string,
+> extends TaskPolicies {
   /** Any Standard Schema. Producers give its input form, handlers get its output form. */
   readonly input: In;
   /** What the handler must return; `result()` gives its output form. */
@@ -44,7 +50,10 @@ export interface ContractOptions<In extends Schema, Out extends Schema, State ex
 /** What `result()` resolves to. */
 export type ResultOf<Out extends Schema | undefined, Returned> = Out extends Schema ? OutputOf<Out> : Awaited<Returned>;
 
-const schema = z.custom<Schema>((value) => typeof (value as Schema | undefined)?.['~standard']?.validate === 'function', 'must be a Standard Schema, like z.object({ … })');
+const schema = z.custom<Schema>(
+  (value) => typeof (value as Schema | undefined)?.['~standard']?.validate === 'function',
+  'must be a Standard Schema, like z.object({ … })',
+);
 
 const own = {
   queue: z.string().optional(),
@@ -64,7 +73,8 @@ const OWN = Object.keys(own);
  */
 export function defineTask(name: string, options: object, preset: object, policies: readonly Policy[]): TaskDefinition {
   assertName('task', name);
-  if (typeof options !== 'object' || options === null) throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
+  if (typeof options !== 'object' || options === null)
+    throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
   const { mine, extra } = split({ ...preset, ...options }, name, policies);
   const { queue = 'default', retry, input, output, states = [], run } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
@@ -73,21 +83,32 @@ export function defineTask(name: string, options: object, preset: object, polici
 }
 
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
-const policyShape = z.strictObject({ name: z.string(), options: z.record(z.string(), schema).optional(), enqueue: fn.optional(), run: fn.optional() });
+const policyShape = z.strictObject({
+  name: z.string(),
+  options: z.record(z.string(), schema).optional(),
+  enqueue: fn.optional(),
+  run: fn.optional(),
+});
 
 /** @throws OxbowError `invalid_options`, `invalid_name`: also when its name or one of its options is taken. */
 export function assertPolicy(policy: unknown, others: readonly Policy[]): void {
   const { name, options = {} } = parseOptions(policyShape, policy, 'app.use()');
   assertName('policy', name);
-  if (others.some((other) => other.name === name)) throw new OxbowError('invalid_options', `app.use(): there is a policy "${name}" already.`);
+  if (others.some((other) => other.name === name))
+    throw new OxbowError('invalid_options', `app.use(): there is a policy "${name}" already.`);
   for (const option of Object.keys(options)) {
     const owner = OWN.includes(option) ? 'Oxbow' : others.find((other) => Object.hasOwn(other.options ?? {}, option))?.name;
-    if (owner !== undefined) throw new OxbowError('invalid_options', `app.use("${name}"): the task option "${option}" belongs to ${owner}.`);
+    if (owner !== undefined)
+      throw new OxbowError('invalid_options', `app.use("${name}"): the task option "${option}" belongs to ${owner}.`);
   }
 }
 
 /** The task's own options, and those that policies own, read by their schemas. */
-function split(options: object, name: string, policies: readonly Policy[]): { readonly mine: object; readonly extra: Record<string, unknown> } {
+function split(
+  options: object,
+  name: string,
+  policies: readonly Policy[],
+): { readonly mine: object; readonly extra: Record<string, unknown> } {
   const owners = new Map(policies.flatMap((policy) => Object.entries((policy.options ?? {}) as Record<string, Schema>)));
   const mine: Record<string, unknown> = {};
   const extra: Record<string, unknown> = {};
@@ -102,7 +123,8 @@ function readOption(key: string, value: unknown, owners: ReadonlyMap<string, Sch
   const owner = owners.get(key);
   if (owner === undefined) throw unknownOption(key, `task "${name}"`, [], [...OWN, ...owners.keys()]);
   const result = owner['~standard'].validate(value);
-  if (result instanceof Promise) throw new OxbowError('invalid_options', `task "${name}": the schema of option "${key}" must be synchronous.`);
+  if (result instanceof Promise)
+    throw new OxbowError('invalid_options', `task "${name}": the schema of option "${key}" must be synchronous.`);
   if (result.issues === undefined) return result.value;
   throw new OxbowError('invalid_options', `task "${name}": ${key}: ${result.issues.map((issue) => issue.message).join('; ')}`);
 }

@@ -30,7 +30,11 @@ export function enqueueContract(engine: TestEngine): void {
     it('refuses invalid input, and nothing reaches the queue', async () => {
       const { app, queue, name } = stage();
       const add = app.task(name('add'), { queue, input: z.object({ a: z.number() }), run: () => null });
-      await expect(add.enqueue({ a: 'two' as never })).rejects.toMatchObject({ name: 'InvalidInputError', code: 'invalid_input', issues: [{ path: 'a' }] });
+      await expect(add.enqueue({ a: 'two' as never })).rejects.toMatchObject({
+        name: 'InvalidInputError',
+        code: 'invalid_input',
+        issues: [{ path: 'a' }],
+      });
       expect(await app.queue(queue).count()).toBe(0);
     });
 
@@ -94,7 +98,10 @@ export function enqueueContract(engine: TestEngine): void {
       const stale = app.task(name('stale'), { queue, run: (which: string) => void runs.push(which) });
       const expired = recordSignals(app, 'task:expired');
       const failed = recordSignals(app, 'task:failed');
-      const handles = [await stale.enqueue('by date', { expires: new Date(Date.now() - 1) }), await stale.enqueue('by duration', { expires: 1 })];
+      const handles = [
+        await stale.enqueue('by date', { expires: new Date(Date.now() - 1) }),
+        await stale.enqueue('by duration', { expires: 1 }),
+      ];
       const fresh = await stale.enqueue('fresh', { expires: '1h' });
       const written = Date.now();
       await until('the duration has passed', () => Date.now() > written + 5);
@@ -190,7 +197,8 @@ export function enqueueContract(engine: TestEngine): void {
       const note = app.task(name('note'), { queue: 'ranked', run: (what: string) => void order.push(what) });
       const given = [0, undefined, 9, 4, 6, 9, undefined];
       const handles = [];
-      for (const [at, priority] of given.entries()) handles.push(await note.enqueue(`${priority}/${at}`, priority === undefined ? {} : { priority }));
+      for (const [at, priority] of given.entries())
+        handles.push(await note.enqueue(`${priority}/${at}`, priority === undefined ? {} : { priority }));
       await startWorker(app, { queues: { ranked: 1 } });
       await Promise.all(handles.map((handle) => handle.result()));
       expect(order).toEqual(['9/2', '9/5', '6/4', 'undefined/1', 'undefined/6', '4/3', '0/0']);

@@ -63,7 +63,12 @@ const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
 /** Checks one enqueue and writes it down as a job; nothing is sent yet. @throws InvalidInputError, SerializationError, OxbowError `invalid_options` */
-export function prepareJob(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions | undefined): Prepared | Promise<Prepared> {
+export function prepareJob(
+  settings: EnqueueSettings,
+  task: TaskDefinition,
+  input: unknown,
+  options: EnqueueOptions | undefined,
+): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
   if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given));
@@ -87,7 +92,11 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   const job: NewJob = {
     id: newJobId(),
     name: task.name,
-    data: encodeEnvelope(encodeInput(input, settings.limits), encodeHeaders(options.headers), expiresAt(options.expires, timestamp + delayMs)),
+    data: encodeEnvelope(
+      encodeInput(input, settings.limits),
+      encodeHeaders(options.headers),
+      expiresAt(options.expires, timestamp + delayMs),
+    ),
     timestamp,
     ...(delayMs > 0 ? { delayMs } : {}),
     ...(priority === undefined ? {} : { priority }),
@@ -112,7 +121,10 @@ function expiresAt(expires: EnqueueOptions['expires'], readyAt: number): number 
 function priorityOf(priority: number | undefined, queue: string, declaration: QueueDeclaration | undefined): number | undefined {
   if (declaration?.priorities === true) return 10 - (priority ?? DEFAULT_PRIORITY);
   if (priority === undefined) return undefined;
-  throw new OxbowError('invalid_options', `Queue "${queue}" has no priorities: declare it with createApp({ queues: { ${JSON.stringify(queue)}: { priorities: true } } }), or leave priority out.`);
+  throw new OxbowError(
+    'invalid_options',
+    `Queue "${queue}" has no priorities: declare it with createApp({ queues: { ${JSON.stringify(queue)}: { priorities: true } } }), or leave priority out.`,
+  );
 }
 
 /** A task without input: nothing is sent, so the worker's schema sees what the producer's saw. */
@@ -164,4 +176,3 @@ function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): str
   const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
   return encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
 }
-

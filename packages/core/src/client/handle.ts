@@ -14,7 +14,9 @@ export interface ResultOptions {
 }
 
 const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
-  timeout: z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'").optional(),
+  timeout: z
+    .custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'")
+    .optional(),
 }) as z.ZodType<ResultOptions>;
 
 /** What handles of one app share. */
@@ -63,7 +65,8 @@ export class JobHandle<Result = unknown> {
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     return new Promise<Result>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#mark, () => this.#find());
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
       wait
         .run()
         .then((value) => resolve(value as Result), reject)
@@ -98,7 +101,8 @@ export class JobHandle<Result = unknown> {
 
   async #find(): Promise<StoredJob> {
     const job = await this.#source.engine.find(this.#queue, this.#jobId);
-    if (job === undefined) throw new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
+    if (job === undefined)
+      throw new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
     return job;
   }
 }
@@ -152,7 +156,7 @@ class ResultWait {
 
   /** The look-up is spared when the end cannot have been missed. */
   #begin(): void {
-    const end = this.#source.watcher.endOf(this.#jobId, this.#mark);
+    const end = this.#source.watcher.endOf(this.#queue, this.#jobId, this.#mark);
     if (end === 'unknown') this.#look();
     else if (end !== 'not-yet') this.#onEvent(end);
   }

@@ -82,7 +82,10 @@ export function payloadContract(engine: TestEngine): void {
       await work();
       expect(await (await text.enqueue(65_536)).result()).toHaveLength(32_767);
       const over = await text.enqueue(65_538);
-      await expect(over.result()).rejects.toMatchObject({ code: 'task_failed', cause: { name: 'ResultTooLargeError', code: 'result_too_large' } });
+      await expect(over.result()).rejects.toMatchObject({
+        code: 'task_failed',
+        cause: { name: 'ResultTooLargeError', code: 'result_too_large' },
+      });
       expect(await over.status()).toMatchObject({ status: 'failed', attempt: 1 });
     });
 
@@ -99,12 +102,17 @@ export function payloadContract(engine: TestEngine): void {
     it('refuses what JSON cannot carry and names its path', async () => {
       const { app, queue, name, work } = stage();
       const echo = app.task(name('echo'), { queue, run: (input: unknown) => input });
-      await expect(echo.enqueue({ items: [{ at: new Date(0) }] })).rejects.toMatchObject({ code: 'serialization', path: 'input.items.0.at' });
+      await expect(echo.enqueue({ items: [{ at: new Date(0) }] })).rejects.toMatchObject({
+        code: 'serialization',
+        path: 'input.items.0.at',
+      });
       await expect(echo.enqueue({ n: 1n })).rejects.toMatchObject({ path: 'input.n' });
       await expect(echo.enqueue(JSON.parse('{"__proto__":{"admin":true}}'))).rejects.toMatchObject({ code: 'serialization' });
       const bad = app.task(name('bad'), { queue, retry: { attempts: 3 }, run: () => ({ at: Number.NaN }) });
       await work();
-      await expect((await bad.enqueue()).result()).rejects.toMatchObject({ cause: { code: 'serialization', message: expect.stringContaining('result.at') as string } });
+      await expect((await bad.enqueue()).result()).rejects.toMatchObject({
+        cause: { code: 'serialization', message: expect.stringContaining('result.at') as string },
+      });
     });
 
     it('checks the result with the output schema and gives its output form', async () => {
@@ -132,7 +140,10 @@ export function payloadContract(engine: TestEngine): void {
       await work();
       const handle = await fail.enqueue(undefined, { headers: { h: awkward } });
       await expect(handle.result()).rejects.toMatchObject({ cause: { message: `${awkward}|${awkward}` } });
-      expect(await handle.status()).toMatchObject({ progress: { done: 1, total: 2, meta: { awkward } }, error: { message: `${awkward}|${awkward}` } });
+      expect(await handle.status()).toMatchObject({
+        progress: { done: 1, total: 2, meta: { awkward } },
+        error: { message: `${awkward}|${awkward}` },
+      });
     });
   });
 }

@@ -28,8 +28,10 @@ function statusOf(fields: Partial<StoredJob>): ReturnType<typeof toJobStatus> {
 }
 
 /** Data of a job that failed with `error`. */
-function failedData(error: Error): object {
-  return JSON.parse(JSON.stringify({ $ox: 1, in: 1, f: { error: toFailureRecord(error), attemptsMade: 1, stalledCounter: 0 } })) as object;
+function failedData(error: Error, end?: 'cancelled' | 'expired'): object {
+  return JSON.parse(
+    JSON.stringify({ $ox: 1, in: 1, f: { error: toFailureRecord(error), end, attemptsMade: 1, stalledCounter: 0 } }),
+  ) as object;
 }
 
 const coded = (code: string): Error => Object.assign(new Error('why'), { code });
@@ -47,8 +49,10 @@ describe('the status of a job', () => {
     ['failed', { state: 'failed', data: failedData(new Error('x')) }],
     ['failed', { state: 'failed', data: failedData(coded('ECONNRESET')) }],
     ['failed', { state: 'failed', data: { plain: true }, failedReason: 'x' }],
-    ['cancelled', { state: 'failed', data: failedData(coded('cancelled')) }],
-    ['expired', { state: 'failed', data: failedData(coded('expired')) }],
+    ['cancelled', { state: 'failed', data: failedData(new Error('x'), 'cancelled') }],
+    ['expired', { state: 'failed', data: failedData(new Error('x'), 'expired') }],
+    ['failed', { state: 'failed', data: failedData(coded('cancelled')) }],
+    ['failed', { state: 'failed', data: failedData(coded('expired')) }],
     ['cancelled', { state: 'failed', data: { plain: true }, stack: ['CancelledError [cancelled]: why\n  at x'] }],
   ])('is %s of %j', (status, fields) => {
     expect(statusOf(fields).status).toBe(status);
@@ -69,7 +73,10 @@ describe('the status of a job', () => {
 
   it('has its times as Dates, when there are any', () => {
     expect(statusOf({})).toMatchObject({ enqueuedAt: new Date(1000), startedAt: undefined, finishedAt: undefined });
-    expect(statusOf({ state: 'completed', processedOn: 2000, finishedOn: 3000 })).toMatchObject({ startedAt: new Date(2000), finishedAt: new Date(3000) });
+    expect(statusOf({ state: 'completed', processedOn: 2000, finishedOn: 3000 })).toMatchObject({
+      startedAt: new Date(2000),
+      finishedAt: new Date(3000),
+    });
   });
 
   it.each<[unknown, object]>([
@@ -78,8 +85,14 @@ describe('the status of a job', () => {
     ['50 %', { state: undefined, progress: undefined }],
     [{}, { state: undefined, progress: undefined }],
     [{ state: 'READING' }, { state: 'READING', progress: undefined }],
-    [{ done: 1, total: 2 }, { state: undefined, progress: { done: 1, total: 2 } }],
-    [{ state: 'READING', done: 1, total: 2, meta: { a: 1 } }, { state: 'READING', progress: { done: 1, total: 2, meta: { a: 1 } } }],
+    [
+      { done: 1, total: 2 },
+      { state: undefined, progress: { done: 1, total: 2 } },
+    ],
+    [
+      { state: 'READING', done: 1, total: 2, meta: { a: 1 } },
+      { state: 'READING', progress: { done: 1, total: 2, meta: { a: 1 } } },
+    ],
   ])('reads progress %j, also of other programs', (progress, expected) => {
     expect(statusOf({ progress })).toMatchObject(expected);
   });
@@ -95,7 +108,10 @@ describe('the status of a job', () => {
 describe('the error of a failed job', () => {
   it('is Oxbow’s record, with its cause', () => {
     const error = new Error('top', { cause: new RangeError('root') });
-    expect(failureOf({ ...job, state: 'failed', data: failedData(error), failedReason: 'top' })).toMatchObject({ message: 'top', cause: { name: 'RangeError', message: 'root' } });
+    expect(failureOf({ ...job, state: 'failed', data: failedData(error), failedReason: 'top' })).toMatchObject({
+      message: 'top',
+      cause: { name: 'RangeError', message: 'root' },
+    });
   });
 
   it.each([

@@ -1,9 +1,19 @@
 import type { StoredJob } from '../engine/engine.ts';
 import type { Progress } from '../execution/context.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
+import { decodeEnvelope, type FailedEnd } from '../task/envelope.ts';
 
-export type Status = 'waiting' | 'delayed' | 'parked' | 'started' | 'retrying' | 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'skipped';
+export type Status =
+  | 'waiting'
+  | 'delayed'
+  | 'parked'
+  | 'started'
+  | 'retrying'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'expired'
+  | 'skipped';
 
 /** What a job is doing, at one moment. Times are Dates of the clock of whoever wrote them. */
 export interface JobStatus {
@@ -62,7 +72,7 @@ function statusOf(job: StoredJob): Status {
     case 'completed':
       return 'succeeded';
     case 'failed':
-      return endOf(failureOf(job));
+      return endOf(job);
     case 'active':
       return 'started';
     case 'waiting-children':
@@ -73,8 +83,12 @@ function statusOf(job: StoredJob): Status {
   }
 }
 
-function endOf(error: Error): 'failed' | 'cancelled' | 'expired' {
-  const { code } = error as { readonly code?: unknown };
+/** Oxbow's record says it; a job without one has the code in its stack. */
+function endOf(job: StoredJob): FailedEnd {
+  const decoded = decodeEnvelope(job.data);
+  const failure = decoded.kind === 'envelope' ? decoded.envelope.failure : undefined;
+  if (failure !== undefined) return failure.end ?? 'failed';
+  const { code } = failureOf(job) as { readonly code?: unknown };
   return code === 'cancelled' || code === 'expired' ? code : 'failed';
 }
 

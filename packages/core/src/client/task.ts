@@ -5,7 +5,10 @@ import { prepareJob, send, type EnqueueOptions, type EnqueueSettings, type Prepa
 import { JobHandle, type HandleSource } from './handle.ts';
 
 /** A handler: gets the schema's output form, returns what the output schema takes (or any JSON). */
-export type Handler<Input, Returned, Deps, State extends string> = (input: Input, ctx: TaskContext<Deps, State>) => Returned | Promise<Returned>;
+export type Handler<Input, Returned, Deps, State extends string> = (
+  input: Input,
+  ctx: TaskContext<Deps, State>,
+) => Returned | Promise<Returned>;
 
 /** `enqueue()` without an argument is for tasks that take none. */
 export type InputArguments<In, Rest extends unknown[]> = undefined extends In ? [input?: In, ...rest: Rest] : [input: In, ...rest: Rest];
@@ -55,11 +58,15 @@ export class Task<In, Result> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
       throw new OxbowError('invalid_options', `enqueueMany of "${this.name}" takes an array, or another iterable object, of inputs.`);
     }
-    const prepared = await Promise.all(Array.from(inputs, (input) => prepareJob(this.#settings, this.#definition, input, options)));
+    const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
     if (refused.length === 1) throw refused[0] as Error;
-    if (refused.length > 1) throw new AggregateError(refused, `${refused.length} of ${prepared.length} jobs of task "${this.name}" were refused; the others stand.`);
+    if (refused.length > 1)
+      throw new AggregateError(
+        refused,
+        `${refused.length} of ${prepared.length} jobs of task "${this.name}" were refused; the others stand.`,
+      );
     return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 
@@ -87,7 +94,8 @@ export class Contract<In, Input, Returned, Result, Deps, State extends string> e
   constructor(definition: TaskDefinition, settings: EnqueueSettings, handles: HandleSource) {
     super(definition, settings, handles);
     this.#implement = (handler) => {
-      if (typeof handler !== 'function') throw new OxbowError('invalid_options', `implement of task "${definition.name}" takes the handler function.`);
+      if (typeof handler !== 'function')
+        throw new OxbowError('invalid_options', `implement of task "${definition.name}" takes the handler function.`);
       if (definition.handler !== undefined) throw new OxbowError('duplicate_task', `Task "${definition.name}" is implemented already.`);
       definition.handler = handler as TaskDefinition['handler'];
     };
@@ -99,4 +107,3 @@ export class Contract<In, Input, Returned, Result, Deps, State extends string> e
     return this;
   }
 }
-

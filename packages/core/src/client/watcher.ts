@@ -1,4 +1,5 @@
 import type { Engine, FeedListener, JobEvent } from '../engine/engine.ts';
+import { publicId } from '../task/id.ts';
 
 /** Without an event for this long a watched job is looked up again: a result is never lost with an event. */
 const RECHECK_MS = 15_000;
@@ -19,7 +20,7 @@ export class Watcher {
   /** Queue → job id → watches. */
   readonly #watches = new Map<string, Map<string, Set<JobWatch>>>();
   readonly #live = new Set<string>();
-  /** Job id → its end, oldest first. */
+  /** Public id → the job's end, oldest first. */
   readonly #ended = new Map<string, JobEvent>();
   #endings = 0;
   #recheck: NodeJS.Timeout | undefined;
@@ -64,10 +65,11 @@ export class Watcher {
    * The end of a job that was added after `mark`: its event, `not-yet` when it will be delivered to who watches,
    * `unknown` when it must be looked up.
    */
-  endOf(jobId: string, mark: number | undefined): JobEvent | 'not-yet' | 'unknown' {
-    const event = this.#ended.get(jobId);
+  endOf(queue: string, jobId: string, mark: number | undefined): JobEvent | 'not-yet' | 'unknown' {
+    if (mark === undefined) return 'unknown';
+    const event = this.#ended.get(publicId(jobId, queue));
     if (event !== undefined) return event;
-    return mark !== undefined && this.#endings - mark < REMEMBERED ? 'not-yet' : 'unknown';
+    return this.#endings - mark < REMEMBERED ? 'not-yet' : 'unknown';
   }
 
   close(): void {
@@ -96,7 +98,7 @@ export class Watcher {
 
   #remember(event: JobEvent): void {
     this.#endings += 1;
-    this.#ended.set(event.jobId, event);
+    this.#ended.set(publicId(event.jobId, event.queue), event);
     if (this.#ended.size > REMEMBERED) this.#ended.delete(this.#ended.keys().next().value as string);
   }
 

@@ -14,6 +14,8 @@ export class Availability {
   readonly #pending = new Set<(error: Error) => void>();
   #deadline: NodeJS.Timeout | undefined;
   #lastError: Error | undefined;
+  #nextReady: Promise<void> | undefined;
+  #givenUp = false;
   #closed = false;
 
   constructor(client: Redis, label: string, timeoutMs: number) {
@@ -28,15 +30,20 @@ export class Availability {
 
   /** Connects a client that was never connected, or was given up. */
   async ready(): Promise<void> {
-    if (this.#client.status === 'ready') return;
-    if (this.#client.status === 'wait' || this.#client.status === 'end') this.#client.connect().catch(() => undefined);
+    const { status } = this.#client;
+    if (status === 'ready') return;
+    if (status === 'wait' || status === 'end' || this.#givenUp) {
+      this.#givenUp = false;
+      this.#client.connect().catch(() => undefined);
+    }
     this.#startDeadline();
-    await this.#settle(
-      () =>
-        new Promise<void>((resolve) => {
-          this.#client.once('ready', resolve);
-        }),
-    );
+    await this.#settle(() => this.#untilReady());
+  }
+
+  /** Stops reconnecting until somebody asks again. ioredis then still says `reconnecting`, but it has no timer any more. */
+  giveUp(): void {
+    this.#givenUp = true;
+    this.#client.disconnect();
   }
 
   async guard<T>(call: () => Promise<T>): Promise<T> {
@@ -49,6 +56,17 @@ export class Availability {
     this.#closed = true;
     this.#stopDeadline();
     this.#rejectAll(new OxbowError('closed', `${this.#label} has been closed.`));
+  }
+
+  /** One listener, however many wait. */
+  #untilReady(): Promise<void> {
+    this.#nextReady ??= new Promise((resolve) => {
+      this.#client.once('ready', () => {
+        this.#nextReady = undefined;
+        resolve();
+      });
+    });
+    return this.#nextReady;
   }
 
   #settle<T>(call: () => Promise<T>): Promise<T> {

@@ -31,21 +31,26 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-const TOUCH_MS = 2000;
-/** A holder that nobody can ask is dead when it has not touched its file for this long. */
-const SILENCE_MS = 7000;
+interface LockTiming {
+  readonly touchMs: number;
+  /** A holder that nobody can ask is dead when it has not touched its file for this long. */
+  readonly silenceMs: number;
+}
+
+const LOOK_MS = 100;
+const TIMING: LockTiming = { touchMs: 2000, silenceMs: 7000 };
 
 /**
  * Takes the lock, at once when it is free or its holder is dead.
  * @throws OxbowError `engine_in_use` with the holder's pid, which may be our own.
  */
-export async function lockDirectory(file: string): Promise<DirectoryLock> {
+export async function lockDirectory(file: string, timing: LockTiming = TIMING): Promise<DirectoryLock> {
   const record: LockRecord = { pid: process.pid, started: await startOf(process.pid), scope: await scope(), nonce: randomUUID() };
-  await take(file, record);
+  await take(file, record, timing);
   const touch = setInterval(() => {
     const now = new Date();
     utimes(file, now, now).catch(() => undefined);
-  }, TOUCH_MS).unref();
+  }, timing.touchMs).unref();
   let released: Promise<void> | undefined;
   return {
     release: () => {
@@ -56,14 +61,14 @@ export async function lockDirectory(file: string): Promise<DirectoryLock> {
   };
 }
 
-async function take(file: string, record: LockRecord): Promise<void> {
+async function take(file: string, record: LockRecord, timing: LockTiming): Promise<void> {
   for (;;) {
     if (await create(file, record)) return;
     const found = await read(file);
     if (found === undefined) continue;
-    if (await isAlive(file, found)) throw inUse(file, found);
+    if (await isAlive(file, found, timing)) throw inUse(file, found);
     const succession = `${file}.${found.nonce}`;
-    await take(succession, record);
+    await take(succession, record, timing);
     try {
       if ((await read(file))?.nonce === found.nonce) {
         await replace(file, record);
@@ -123,9 +128,9 @@ async function drop(file: string, record: LockRecord): Promise<void> {
   if ((await read(file))?.nonce === record.nonce) await rm(file, { force: true });
 }
 
-async function isAlive(file: string, holder: LockRecord): Promise<boolean> {
+async function isAlive(file: string, holder: LockRecord, { silenceMs }: LockTiming): Promise<boolean> {
   if (holder.pid === 0) return false;
-  if (holder.scope !== (await scope())) return isTouched(file);
+  if (holder.scope !== (await scope())) return isTouched(file, silenceMs);
   const started = await startOf(holder.pid);
   if (!isRunning(holder.pid)) return false;
   return started === holder.started || started === '' || holder.started === '';
@@ -141,10 +146,11 @@ function isRunning(pid: number): boolean {
 }
 
 /** Compares the file's times with each other only: the clocks of two hosts may differ. */
-async function isTouched(file: string): Promise<boolean> {
+async function isTouched(file: string, silenceMs: number): Promise<boolean> {
   const before = await touchedAt(file);
-  for (let waited = 0; waited < SILENCE_MS; waited += 250) {
-    await sleep(250);
+  const deadline = performance.now() + silenceMs;
+  while (performance.now() < deadline) {
+    await sleep(LOOK_MS);
     const now = await touchedAt(file);
     if (now !== before) return now !== undefined;
   }
@@ -168,7 +174,9 @@ async function startOf(pid: number): Promise<string> {
   try {
     if (process.platform === 'linux') return await linuxStartOf(pid);
     if (process.platform === 'win32') return '';
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } });
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+    });
     return stdout.trim();
   } catch {
     return '';
@@ -184,7 +192,10 @@ async function linuxStartOf(pid: number): Promise<string> {
 
 function inUse(file: string, { pid, scope: where }: LockRecord): OxbowError {
   const who = pid === process.pid ? 'this process' : `process ${pid}`;
-  return new OxbowError('engine_in_use', `The embedded directory is open in ${who} (pid ${pid} on ${where}; lock file ${file}). An embedded engine is one process: close the other, or use a server URL.`);
+  return new OxbowError(
+    'engine_in_use',
+    `The embedded directory is open in ${who} (pid ${pid} on ${where}; lock file ${file}). An embedded engine is one process: close the other, or use a server URL.`,
+  );
 }
 
 function codeOf(error: unknown): unknown {

@@ -28,7 +28,10 @@ const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path
  * that was made while it was small is kept for ever. BullMQ has an index for every statement of a job's life.
  * Log: how much of it is kept for reuse at a checkpoint.
  */
-const SETTINGS = ['search_path=bullmq,public', 'enable_seqscan=off', 'min_wal_size=8MB', 'max_wal_size=32MB'].flatMap((setting) => ['-c', setting]);
+const SETTINGS = ['search_path=bullmq,public', 'enable_seqscan=off', 'min_wal_size=8MB', 'max_wal_size=32MB'].flatMap((setting) => [
+  '-c',
+  setting,
+]);
 
 /**
  * Opens and brings BullMQ's tables up to date. `directory` undefined: in memory. The caller holds the directory's lock.
@@ -78,14 +81,20 @@ async function openDirectory(pglite: PgliteModule, directory: string): Promise<P
 async function mustBeFree(directory: string): Promise<void> {
   const found = (await exists(directory)) ? await readdir(directory) : [];
   if (found.length === 0) return;
-  throw new OxbowError('engine_unsupported', `${directory} holds something that is no embedded engine (${found[0]}). Name another directory, or move it away.`);
+  throw new OxbowError(
+    'engine_unsupported',
+    `${directory} holds something that is no embedded engine (${found[0]}). Name another directory, or move it away.`,
+  );
 }
 
 function files({ PGlite: Database }: PgliteModule, directory: string): Promise<PGliteOptions> {
   return syncedFiles(directory, Database.defaultStartParams);
 }
 
-function create({ PGlite: Database }: PgliteModule, { startParams = Database.defaultStartParams, ...options }: PGliteOptions): Promise<PGlite> {
+function create(
+  { PGlite: Database }: PgliteModule,
+  { startParams = Database.defaultStartParams, ...options }: PGliteOptions,
+): Promise<PGlite> {
   return Database.create({ ...options, parsers: { ...unescapingParsers }, startParams: [...startParams, ...SETTINGS] });
 }
 

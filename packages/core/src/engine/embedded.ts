@@ -4,17 +4,17 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { PostgresConnection, type BackendFactory, type ConnectionOptions, type PostgresConnectionOptions, type QueueOptions, type WorkerOptions } from 'bullmq';
+import type { BackendFactory, ConnectionOptions, QueueOptions, WorkerOptions } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { putBackActive } from './active-recovery.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Driver } from './driver.ts';
+import { createBackendFactory, type EmbeddedBackend } from './embedded-backend.ts';
 import { openDatabase } from './embedded-database.ts';
 import type { EngineFacts } from './engine.ts';
 import { PglitePool } from './pglite-pool.ts';
 import type { PgliteSession } from './pglite-session.ts';
-import { keepUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
-import { SqlBackend } from './sql-backend.ts';
+import { catchUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
 import { SqlFeed } from './sql-feed.ts';
 
 export interface EmbeddedDriverOptions {
@@ -38,7 +38,8 @@ const TAKEN = /^\.{1,2}$|\.(?:lock|unfinished)$/;
  * @throws OxbowError `invalid_name` when the directory cannot hold an app of this name
  */
 export function createEmbeddedDriver(options: EmbeddedDriverOptions): Driver {
-  if (TAKEN.test(options.app)) throw new OxbowError('invalid_name', `An embedded engine cannot keep an app named "${options.app}". Choose another name.`);
+  if (TAKEN.test(options.app))
+    throw new OxbowError('invalid_name', `An embedded engine cannot keep an app named "${options.app}". Choose another name.`);
   return new EmbeddedDriver(options);
 }
 
@@ -144,7 +145,7 @@ async function start(directory: string | undefined, lock: DirectoryLock | undefi
   try {
     const pool = new PglitePool(() => Promise.resolve(session));
     await putBackActive(pool);
-    await keepUp(pool);
+    await catchUp(pool);
     return { session, facts: await inspect(pool), lock };
   } catch (error) {
     await session.close().catch(() => undefined);
@@ -156,18 +157,4 @@ async function inspect(pool: PglitePool): Promise<EngineFacts> {
   const { rows } = await pool.query<{ version: string }>('SELECT version()');
   const version = rows[0]?.version ?? '';
   return { server: 'pglite', version: /PGlite ([\w.-]+)/.exec(version)?.[1] ?? version, evictionPolicy: 'none' };
-}
-
-/** A worker made without our options must not take jobs from the others either. */
-class EmbeddedBackend extends SqlBackend {
-  override moveStalledJobsToWait(): Promise<string[]> {
-    return Promise.resolve([]);
-  }
-}
-
-function createBackendFactory(): BackendFactory<EmbeddedBackend> {
-  return (name, opts) => {
-    const connection = new PostgresConnection(opts.connection as PostgresConnectionOptions);
-    return new EmbeddedBackend(connection, name, opts as unknown as ConstructorParameters<typeof SqlBackend>[2], true);
-  };
 }

@@ -9,12 +9,12 @@ const KEPT_PER_QUEUE = 10_000;
  */
 export async function pruneEvents(sql: PgQueryable): Promise<void> {
   await sql.query('DELETE FROM event WHERE created_at_ms < $1', [Date.now() - KEPT_MS]);
-  await sql.query(
-    `DELETE FROM event USING (
-       SELECT queue, (SELECT id FROM event WHERE event.queue = queues.queue ORDER BY id DESC OFFSET $1 LIMIT 1) AS last
-         FROM (SELECT DISTINCT queue FROM event) AS queues
-     ) AS surplus
-     WHERE event.queue = surplus.queue AND event.id <= surplus.last`,
-    [KEPT_PER_QUEUE],
-  );
+  const { rows: queues } = await sql.query<{ queue: string }>('SELECT DISTINCT queue FROM event WHERE $1', [true]);
+  for (const { queue } of queues) {
+    const { rows } = await sql.query<{ id: unknown }>('SELECT id FROM event WHERE queue = $1 ORDER BY id DESC OFFSET $2 LIMIT 1', [
+      queue,
+      KEPT_PER_QUEUE,
+    ]);
+    if (rows[0] !== undefined) await sql.query('DELETE FROM event WHERE queue = $1 AND id <= $2', [queue, String(rows[0].id)]);
+  }
 }

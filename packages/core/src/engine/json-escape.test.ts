@@ -3,9 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { escapeJson, escapeText, repairNestedJson, unescapeJson, unescapeText, unescapingParsers } from './json-escape.ts';
 
 const awkward = fc.constantFrom('\0', '\uE000', '\uD83D', '\uDE00', '\\', 'u0000', 'u', '0000', 'e000', 'd83d', '"', '😀', 'a');
-const text = fc.oneof(fc.array(awkward, { maxLength: 12 }).map((parts) => parts.join('')), fc.string({ unit: 'binary' }));
+const text = fc.oneof(
+  fc.array(awkward, { maxLength: 12 }).map((parts) => parts.join('')),
+  fc.string({ unit: 'binary' }),
+);
 const value = fc.letrec((tie) => ({
-  node: fc.oneof({ maxDepth: 3 }, text, fc.integer(), fc.constant(null), fc.array(tie('node'), { maxLength: 3 }), fc.dictionary(text, tie('node'), { maxKeys: 3 })),
+  node: fc.oneof(
+    { maxDepth: 3 },
+    text,
+    fc.integer(),
+    fc.constant(null),
+    fc.array(tie('node'), { maxLength: 3 }),
+    fc.dictionary(text, tie('node'), { maxKeys: 3 }),
+  ),
 })).node;
 const REFUSED_BY_JSONB = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 

@@ -49,7 +49,12 @@ export class BullLane implements Lane {
   constructor(options: LaneOptions, base: WorkerOptions, backend: BackendFactory) {
     this.queue = options.queue;
     this.#options = options;
-    this.#worker = new LaneWorker(options.queue, (job: Job, token?: string) => this.#process(job, token ?? ''), toWorkerOptions(options, base), backend);
+    this.#worker = new LaneWorker(
+      options.queue,
+      (job: Job, token?: string) => this.#process(job, token ?? ''),
+      toWorkerOptions(options, base),
+      backend,
+    );
     this.#worker.on('error', options.onError);
     this.#worker.on('stalled', options.onStalled);
     this.#worker.on('completed', (job) => this.#recorded.get(job)?.());

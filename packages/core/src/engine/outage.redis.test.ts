@@ -26,7 +26,10 @@ withOwnRedis('a server that goes away', () => {
     const task = app.task('task', { run: () => null });
     const before = await task.enqueue();
     await server.stop();
-    await expect(task.enqueue()).rejects.toMatchObject({ code: 'engine_unavailable', message: expect.stringContaining(String(server.port)) as string });
+    await expect(task.enqueue()).rejects.toMatchObject({
+      code: 'engine_unavailable',
+      message: expect.stringContaining(String(server.port)) as string,
+    });
     await expect(before.status()).rejects.toMatchObject({ code: 'engine_unavailable' });
     await server.start();
     const after = await until('enqueues work again', () => task.enqueue().catch(() => undefined));
@@ -82,7 +85,7 @@ withOwnRedis('a server that goes away', () => {
     const handle = await task.enqueue();
     const near = withApp(on(server), { name: far.name });
     const result = near.handle(handle.id).result();
-    await startWorker(far, {});
+    await startWorker(far, { drain: { soft: 500, hard: 500 } });
     await until('it runs', () => gate.arrived === 1);
     for (let round = 0; round < 3; round++) {
       await server.stop();
@@ -92,10 +95,29 @@ withOwnRedis('a server that goes away', () => {
     expect(await result).toBe('done');
   });
 
+  it('closes an app that waits for a result, though the server is away', async () => {
+    const server = await RedisServer.started();
+    const app = withApp(on(server));
+    const handle = await app.task('task', { run: () => null }).enqueue();
+    const end = handle.result().catch((error: unknown) => error);
+    const worker = await startWorker(app, { queues: { idle: 1 }, drain: { soft: '5m' } });
+    await server.stop();
+    await worker.drain();
+    await app.close();
+    expect(await end).toMatchObject({ code: 'closed' });
+  });
+
   it('ends a process by its deadlines though the server is away', async () => {
     const server = await RedisServer.started();
     const ledger = join(await temporaryFolder(), 'ledger');
-    const child = new FixtureProcess({ app: 'cut-off', url: server.url, queue: 'work', ledger, drain: { soft: 50, hard: 50 }, connectTimeout: 500 });
+    const child = new FixtureProcess({
+      app: 'cut-off',
+      url: server.url,
+      queue: 'work',
+      ledger,
+      drain: { soft: 50, hard: 50 },
+      connectTimeout: 500,
+    });
     await child.told('worker:ready');
     await child.enqueue('stuck');
     await until('it runs', () => entries(ledger, 'stuck').length === 1);

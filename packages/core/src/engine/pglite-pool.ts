@@ -20,7 +20,7 @@ const LISTEN = /^(?:\s|--[^\n]*(?:\n|$))*(UN)?LISTEN\s+"?([\w$]+|\*)"?/i;
 /** Resolves when the statements may start; a rejection rejects them. Asked again after a rejection. */
 export type PgliteSource = () => Promise<PgliteSession>;
 
-export class PglitePool extends EventEmitter {
+export class PglitePool {
   /** BullMQ reads it: connections that cannot drop unnoticed may block for long. */
   readonly options: { readonly keepAlive: true } = { keepAlive: true };
   readonly #source: PgliteSource;
@@ -32,8 +32,16 @@ export class PglitePool extends EventEmitter {
   #ended = false;
 
   constructor(source: PgliteSource) {
-    super();
     this.#source = source;
+  }
+
+  /** There is no connection that could fail behind the callers' backs: nothing is ever emitted, and no listener is kept. */
+  on(): this {
+    return this;
+  }
+
+  removeAllListeners(): this {
+    return this;
   }
 
   /** Runs one statement, or several without parameters. @throws OxbowError `closed` after {@link end}. */
@@ -46,7 +54,9 @@ export class PglitePool extends EventEmitter {
     });
   }
 
+  /** @throws OxbowError `closed` after {@link end}. */
   async connect(): Promise<PgliteClient> {
+    if (this.#ended) throw closed();
     await this.#open();
     const client = new PgliteClient(this);
     this.#clients.add(client);

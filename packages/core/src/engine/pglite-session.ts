@@ -92,7 +92,9 @@ export class PgliteSession {
     const prepared = {
       name,
       params: answers.flatMap((answer) => ('dataTypeIDs' in answer ? (answer.dataTypeIDs as number[]) : [])),
-      columns: answers.filter(isRowDescription).flatMap(({ fields }) => fields.map((field) => ({ name: field.name, type: field.dataTypeID }))),
+      columns: answers
+        .filter(isRowDescription)
+        .flatMap(({ fields }) => fields.map((field) => ({ name: field.name, type: field.dataTypeID }))),
     };
     if (keep) this.#prepared.set(text, prepared);
     return prepared;
@@ -117,7 +119,7 @@ export class PgliteSession {
   #toText(value: unknown, type: number): string | null {
     if (value === null || value === undefined) return null;
     const serialize = this.#db.serializers[type];
-    return serialize === undefined ? String(value) : serialize(value);
+    return serialize === undefined ? String(value as string | number) : serialize(value);
   }
 
   #toRow(columns: readonly Column[], fields: readonly (string | null)[]): Record<string, unknown> {

@@ -15,10 +15,24 @@ const LOOK_MS = 10_000;
 const DUE_BYTES = 16 * 1024 * 1024;
 /** … or when there was anything at all and the last round is this long ago. */
 const DUE_MS = 5 * 60_000;
-/** Half of what Postgres itself would wait for, and a fortieth of what it can bear. */
+/** Twice what the two busiest tables have when few jobs wait and rounds are done. */
+const BULKY_BYTES = 8 * 1024 * 1024;
+/** A third of what Postgres itself waits for, and a fortieth of what it can bear. */
 const OLD_TRANSACTIONS = 50_000_000;
 /** BullMQ's bulk add makes temporary tables, which leave their dead rows in the catalog. */
-const BUSY_TABLES = ['job', 'event', 'job_dependency', 'job_log', 'meta', 'rate_limit', 'dedup', 'pg_attribute', 'pg_class', 'pg_depend', 'pg_type'];
+const BUSY_TABLES = [
+  'job',
+  'event',
+  'job_dependency',
+  'job_log',
+  'meta',
+  'rate_limit',
+  'dedup',
+  'pg_attribute',
+  'pg_class',
+  'pg_depend',
+  'pg_type',
+];
 
 /** Looks now and then whether a round is due. A round that fails is tried again at the next look. */
 export function startUpkeep(sql: PgQueryable): Upkeep {
@@ -44,6 +58,14 @@ export function startUpkeep(sql: PgQueryable): Upkeep {
   };
 }
 
+/** Before the first job: old events, and a whole round when short-lived processes have left much behind. */
+export async function catchUp(sql: PgQueryable): Promise<void> {
+  const { rows } = await sql.query<{ bytes: number }>("SELECT pg_relation_size('job') + pg_relation_size('event') AS bytes WHERE $1", [
+    true,
+  ]);
+  await ((rows[0]?.bytes ?? 0) < BULKY_BYTES ? pruneEvents(sql) : keepUp(sql));
+}
+
 /** One round: old events, dead rows, log. One statement a table, so that jobs go on in between. */
 export async function keepUp(sql: PgQueryable): Promise<void> {
   await pruneEvents(sql);
@@ -54,7 +76,10 @@ export async function keepUp(sql: PgQueryable): Promise<void> {
 
 /** Postgres stops writing when its oldest row is two thousand million transactions old; a job takes about four. */
 async function isOld(sql: PgQueryable): Promise<boolean> {
-  const { rows } = await sql.query<{ age: number }>('SELECT age(datfrozenxid) AS age FROM pg_database WHERE datname = current_database() AND $1', [true]);
+  const { rows } = await sql.query<{ age: number }>(
+    'SELECT age(datfrozenxid) AS age FROM pg_database WHERE datname = current_database() AND $1',
+    [true],
+  );
   return (rows[0]?.age ?? 0) > OLD_TRANSACTIONS;
 }
 

@@ -27,7 +27,15 @@ export function createRedisClient(target: RedisTarget, name: string): Redis {
 
 /** ioredis hangs the refused command on its error: of a refused HELLO or AUTH that is the password. */
 export function hideCommands(client: Redis): Redis {
-  return client.on('error', (error: { command?: unknown }) => delete error.command);
+  return client.on('error', (error: { command?: unknown }) => {
+    delete error.command;
+    expectSecondError(client);
+  });
+}
+
+/** A TLS stream can fail twice, by our refusal of its certificate and by the server's answer to that; ioredis listens once. */
+function expectSecondError({ stream }: Redis): void {
+  if (stream?.listenerCount('error') === 0) stream.on('error', () => undefined);
 }
 
 /** Full jitter up to 2 s, so that a fleet does not come back in step. */
@@ -66,10 +74,14 @@ function writeTogether(client: Redis): void {
 export function redisLabel(url: string): string {
   try {
     const { protocol, hostname, port, pathname } = new URL(url);
-    if (hostname !== '' && /^\/?\d*$/u.test(pathname)) return `${protocol}//${hostname}:${port === '' ? '6379' : port}${pathname === '/' ? '' : pathname}`;
+    if (hostname !== '' && /^\/?\d*$/u.test(pathname))
+      return `${protocol}//${hostname}:${port === '' ? '6379' : port}${pathname === '/' ? '' : pathname}`;
   } catch {
     // Below.
   }
   // Neither the URL nor Node's error, which has it: it may hold a password.
-  throw new OxbowError('invalid_url', 'The Redis URL must have the form redis://[user:password@]host[:port][/database], where the database is a number.');
+  throw new OxbowError(
+    'invalid_url',
+    'The Redis URL must have the form redis://[user:password@]host[:port][/database], where the database is a number.',
+  );
 }

@@ -55,8 +55,10 @@ export class RedisFeed implements EventFeed {
 
   async close(): Promise<void> {
     this.#closed = true;
+    // Away from the server a read that is under way never settles.
+    const reading = this.#reader.status === 'ready' ? this.#loop : undefined;
     this.#reader.disconnect();
-    await this.#loop;
+    await reading;
   }
 
   async #startWatching(queue: string): Promise<void> {

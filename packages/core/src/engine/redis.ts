@@ -22,7 +22,11 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   const prefix = `{oxbow:${options.app}}:q`;
   const producer = createRedisClient(options, `oxbow:${options.app}:producer`);
   const availability = new Availability(producer, label, options.connectTimeoutMs);
-  const feed = new RedisFeed(producer, producer.duplicate({ connectionName: `oxbow:${options.app}:feed` }), (queue) => `${prefix}:${queue}:events`);
+  const feed = new RedisFeed(
+    producer,
+    producer.duplicate({ connectionName: `oxbow:${options.app}:feed` }),
+    (queue) => `${prefix}:${queue}:events`,
+  );
   let consumer: Redis | undefined;
   let version = MINIMUM_VERSION.join('.');
   producer.on('error', options.onError);
@@ -34,7 +38,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
       return facts;
     } catch (error) {
       // No reconnect goes on behind a producer that was told: the next call connects again.
-      producer.disconnect();
+      availability.giveUp();
       throw error;
     }
   };
@@ -44,7 +48,10 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     laneSize: LANE_SIZE,
     feed,
     batches: false,
-    backend: createBackendFactory(quietConnections(() => version), prefix),
+    backend: createBackendFactory(
+      quietConnections(() => version),
+      prefix,
+    ),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
       consumer ??= connectedConsumer(options);
@@ -88,7 +95,10 @@ function createBackendFactory(Connection: typeof RedisConnection, prefix: string
     const keys = new QueueKeys(prefix);
     const connection = new Connection(client, { shared: true, blocking: false });
     const blocking = withBlockingConnection
-      ? new Connection(hideCommands(client.duplicate({ connectionName: `${client.options.connectionName}:${name}` })), { shared: false, blocking: true })
+      ? new Connection(hideCommands(client.duplicate({ connectionName: `${client.options.connectionName}:${name}` })), {
+          shared: false,
+          blocking: true,
+        })
       : undefined;
     return new RedisQueueBackend(connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
   };
@@ -107,7 +117,12 @@ async function inspect(client: Redis): Promise<EngineFacts & { readonly redisVer
   if (field('redis_mode') === 'cluster') {
     throw new OxbowError('engine_unsupported', 'The server is a node of a Redis Cluster, which a redis:// URL cannot use.');
   }
-  return { server: valkey === undefined ? 'redis' : 'valkey', version: valkey ?? version, redisVersion: version, evictionPolicy: await evictionPolicy(client) };
+  return {
+    server: valkey === undefined ? 'redis' : 'valkey',
+    version: valkey ?? version,
+    redisVersion: version,
+    evictionPolicy: await evictionPolicy(client),
+  };
 }
 
 /** `unknown` where CONFIG is refused, as on many managed servers. */

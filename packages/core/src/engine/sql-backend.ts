@@ -3,8 +3,8 @@
  *
  * - Strings that Postgres refuses (NUL, lone surrogates) are stored escaped (json-escape.ts). Statements escape what goes
  *   in here; what comes out is unescaped by the column readers that the engine gives its client (`unescapingParsers`).
- * - A worker whose queue has waiting jobs that a global limit forbids to claim backs off. BullMQ's own loop asks
- *   thousands of times a second.
+ * - A worker backs off while the global concurrency of its queue forbids to claim what waits there. BullMQ's own loop
+ *   asks thousands of times a second.
  * - Retention is applied now and then instead of at every finished job (thinned-retention.ts).
  * - A producer's call on a closed connection rejects. BullMQ's own never settles.
  *
@@ -92,11 +92,21 @@ export class SqlBackend extends PostgresQueueBackend {
     return values;
   }
 
-  override async moveToCompleted(...[job, value, remove, token, fetchNext]: Completed): ReturnType<PostgresQueueBackend['moveToCompleted']> {
-    return super.moveToCompleted(job, value, this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete), token, fetchNext);
+  override async moveToCompleted(
+    ...[job, value, remove, token, fetchNext]: Completed
+  ): ReturnType<PostgresQueueBackend['moveToCompleted']> {
+    return super.moveToCompleted(
+      job,
+      value,
+      this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete),
+      token,
+      fetchNext,
+    );
   }
 
-  override async moveToFailed(...[job, reason, remove, token, fetchNext, fields]: Failed): ReturnType<PostgresQueueBackend['moveToFailed']> {
+  override async moveToFailed(
+    ...[job, reason, remove, token, fetchNext, fields]: Failed
+  ): ReturnType<PostgresQueueBackend['moveToFailed']> {
     return super.moveToFailed(job, reason, this.#failedRetention.due(remove ?? this.#workerOptions.removeOnFail), token, fetchNext, fields);
   }
 
@@ -126,9 +136,9 @@ export class SqlBackend extends PostgresQueueBackend {
     await super.disconnect();
   }
 
-  /** Returns at once unless a global limit holds the waiting jobs back: losing a race for a job is no reason to wait. */
+  /** Returns at once unless the global concurrency holds the waiting jobs back: to lose a race for a job is no reason to wait. */
   async #backOff(): Promise<void> {
-    if (!(await this.isMaxed()) && (await this.getRateLimitTtl()) <= 0) {
+    if (!(await this.isMaxed())) {
       this.#emptyHanded = 0;
       return;
     }

@@ -43,7 +43,8 @@ export class SqlFeed implements EventFeed {
   #cursor = 0n;
   #listener: FeedListener | undefined;
   #client: Promise<FeedClient> | undefined;
-  #reading: Promise<void> | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  #isReading = false;
   #readAgain = false;
   #safetyPoll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -114,11 +115,12 @@ export class SqlFeed implements EventFeed {
   /** Reads now, or once more after the read that is under way. */
   #read(): void {
     this.#readAgain = true;
-    this.#reading ??= this.#readAll().finally(() => {
-      this.#reading = undefined;
-    });
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#reading = this.#readAll();
   }
 
+  /** Nothing may come between the last look at `readAgain` and the end of `isReading`. */
   async #readAll(): Promise<void> {
     while (this.#readAgain && this.#watched.size > 0) {
       this.#readAgain = false;
@@ -129,6 +131,7 @@ export class SqlFeed implements EventFeed {
         await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : RETRY_MS).unref());
       }
     }
+    this.#isReading = false;
   }
 
   async #readBatch(): Promise<number> {

@@ -23,13 +23,21 @@ const SYNC_METHOD = ['-c', 'wal_sync_method=fsync'];
 const NO_SYNC = '-F';
 
 /** Takes the place of `dataDir` in PGlite's options; `startParams` are PGlite's own. */
-export async function syncedFiles(directory: string, startParams: readonly string[]): Promise<{ readonly fs: Filesystem; readonly startParams: string[] }> {
+export async function syncedFiles(
+  directory: string,
+  startParams: readonly string[],
+): Promise<{ readonly fs: Filesystem; readonly startParams: string[] }> {
   const { NodeFS } = await import('@electric-sql/pglite/nodefs');
   class SyncedNodeFS extends NodeFS {
     override async init(...[pg, opts]: Parameters<Filesystem['init']>): ReturnType<Filesystem['init']> {
       const { emscriptenOpts } = await super.init(pg, opts);
       const patch = (module: unknown): void => addSync((module as { readonly NODEFS: NodeFiles }).NODEFS);
-      return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), patch] as NonNullable<typeof emscriptenOpts.preRun> } };
+      return {
+        emscriptenOpts: {
+          ...emscriptenOpts,
+          preRun: [...(emscriptenOpts.preRun ?? []), patch] as NonNullable<typeof emscriptenOpts.preRun>,
+        },
+      };
     }
   }
   return { fs: new SyncedNodeFS(directory), startParams: [...startParams.filter((param) => param !== NO_SYNC), ...SYNC_METHOD] };

@@ -44,14 +44,24 @@ export function policyStep(policy: Policy, wrap: NonNullable<Policy['run']>): St
   return {
     name: policy.name,
     run: async (attempt, next) => {
-      const outcome: unknown = await wrap(toCall(attempt), once(policy.name, () => next(attempt)));
+      const outcome: unknown = await wrap(
+        toCall(attempt),
+        once(policy.name, () => next(attempt)),
+      );
       if (isOutcome(outcome)) return outcome;
       throw new Error(`Policy "${policy.name}" must return what next() gave, or an outcome of its own.`);
     },
   };
 }
 
-const KINDS: Readonly<Record<Outcome['kind'], true>> = { succeeded: true, failed: true, retry: true, 'put-back': true, cancelled: true, expired: true };
+const KINDS: Readonly<Record<Outcome['kind'], true>> = {
+  succeeded: true,
+  failed: true,
+  retry: true,
+  'put-back': true,
+  cancelled: true,
+  expired: true,
+};
 
 function isOutcome(value: unknown): value is Outcome {
   return typeof value === 'object' && value !== null && 'kind' in value && Object.hasOwn(KINDS, value.kind as PropertyKey);

@@ -137,14 +137,20 @@ export class AttemptContext implements TaskContext {
   async setState(state: string, meta?: unknown): Promise<void> {
     if (!this.#states.has(state)) {
       const declared = [...this.#states].join(', ') || 'none';
-      throw new OxbowError('invalid_options', `Task "${this.name}" does not declare the state ${JSON.stringify(state)}; its states: ${declared}.`);
+      throw new OxbowError(
+        'invalid_options',
+        `Task "${this.name}" does not declare the state ${JSON.stringify(state)}; its states: ${declared}.`,
+      );
     }
     await this.#show({ state, ...this.#counts(), ...withMeta(meta) });
   }
 
   async progress(done: number, total: number, meta?: unknown): Promise<void> {
     if (!(Number.isFinite(done) && Number.isFinite(total) && done >= 0 && total >= 0)) {
-      throw new OxbowError('invalid_options', `ctx.progress(done, total) takes two finite numbers of at least 0; it got ${done} and ${total}.`);
+      throw new OxbowError(
+        'invalid_options',
+        `ctx.progress(done, total) takes two finite numbers of at least 0; it got ${done} and ${total}.`,
+      );
     }
     const state = this.#progress?.state;
     await this.#show({ ...(state === undefined ? {} : { state }), done, total, ...withMeta(meta) });

@@ -6,7 +6,14 @@ import { fromFailureRecord, toError, toFailureRecord } from './failure.ts';
 
 /** What is read back from a job whose data had the failure. */
 function stored(error: Error): Error {
-  const data: unknown = JSON.parse(JSON.stringify(withFailure({ input: 1, headers: {}, expiresAt: undefined, failure: undefined }, { error: toFailureRecord(error), attemptsMade: 1, stalledCounter: 0 })));
+  const data: unknown = JSON.parse(
+    JSON.stringify(
+      withFailure(
+        { input: 1, headers: {}, expiresAt: undefined, failure: undefined },
+        { error: toFailureRecord(error), end: undefined, attemptsMade: 1, stalledCounter: 0 },
+      ),
+    ),
+  );
   const decoded = decodeEnvelope(data);
   if (decoded.kind !== 'envelope' || decoded.envelope.failure === undefined) throw new Error(JSON.stringify(decoded));
   return fromFailureRecord(decoded.envelope.failure.error);
@@ -55,7 +62,11 @@ describe('a failure record', () => {
   });
 
   it('is cut: message 4 KiB, stack 8 KiB, name and code 256', () => {
-    const error = Object.assign(new Error('m'.repeat(10_000)), { name: 'N'.repeat(1000), code: 'c'.repeat(1000), stack: 's'.repeat(100_000) });
+    const error = Object.assign(new Error('m'.repeat(10_000)), {
+      name: 'N'.repeat(1000),
+      code: 'c'.repeat(1000),
+      stack: 's'.repeat(100_000),
+    });
     const record = toFailureRecord(error);
     expect([record.message.length, record.stack?.length, record.name.length, record.code?.length]).toEqual([4096, 8192, 256, 256]);
   });

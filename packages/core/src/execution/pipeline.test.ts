@@ -50,7 +50,10 @@ interface Case {
   readonly known?: boolean;
 }
 
-function makeAttempt(run: (input: never, ctx: TaskContext) => unknown, { job, task = {}, policies = [], known = true }: Case = {}): Attempt {
+function makeAttempt(
+  run: (input: never, ctx: TaskContext) => unknown,
+  { job, task = {}, policies = [], known = true }: Case = {},
+): Attempt {
   const definition = defineTask('charge', { run, ...task }, {}, policies);
   return {
     job: makeJob(job),
@@ -86,7 +89,19 @@ describe('the pipeline', () => {
       { name: 'observer', enqueue: (call, next) => next(call) },
       { name: 'two', run: (_, next) => next() },
     ];
-    expect(describePipeline(policies)).toEqual(['crash-limit', 'envelope', 'task', 'recorded-failure', 'expiry', 'context', 'parse', 'result', 'one', 'two', 'run']);
+    expect(describePipeline(policies)).toEqual([
+      'envelope',
+      'crash-limit',
+      'task',
+      'recorded-failure',
+      'expiry',
+      'context',
+      'parse',
+      'result',
+      'one',
+      'two',
+      'run',
+    ]);
   });
 
   it('gives the handler its input and its context, and keeps what it returns', async () => {
@@ -114,52 +129,94 @@ describe('the pipeline', () => {
 describe('steps that end an attempt before the handler', () => {
   it.each<[string, Case, object]>([
     ['crash-limit', { job: { stalledCounter: 3 } }, { kind: 'failed', error: { code: 'too_many_crashes' } }],
-    ['crash-limit before an envelope that cannot be read', { job: { stalledCounter: 3, data: { $ox: 'x' } } }, { kind: 'failed', error: { code: 'too_many_crashes' } }],
+    [
+      'crash-limit before the task is looked for',
+      { job: { stalledCounter: 3, name: 'nobody' } },
+      { kind: 'failed', error: { code: 'too_many_crashes' } },
+    ],
     ['envelope: malformed', { job: { data: { $ox: '1' } } }, { kind: 'failed', error: { code: 'malformed' } }],
     ['envelope: newer', { job: { data: { $ox: 2 } } }, { kind: 'put-back', delayMs: 1000, reason: 'newer_envelope' }],
     ['envelope: newer, for the fourth time', { job: { data: { $ox: 2 }, attemptsStarted: 4 } }, { kind: 'put-back', delayMs: 8000 }],
-    ['envelope: newer, after the grace', { job: { data: { $ox: 2 }, attemptsStarted: 100 } }, { kind: 'failed', error: { code: 'newer_envelope' } }],
-    ['envelope: forbidden key', { job: { data: JSON.parse('{"a":{"__proto__":{"x":1}}}') } }, { kind: 'failed', error: { code: 'malformed', message: expect.stringContaining('a.__proto__') } }],
+    [
+      'envelope: newer, after the grace',
+      { job: { data: { $ox: 2 }, attemptsStarted: 100 } },
+      { kind: 'failed', error: { code: 'newer_envelope' } },
+    ],
+    [
+      'envelope: forbidden key',
+      { job: { data: JSON.parse('{"a":{"__proto__":{"x":1}}}') } },
+      { kind: 'failed', error: { code: 'malformed', message: expect.stringContaining('a.__proto__') } },
+    ],
     ['task: unknown', { known: false }, { kind: 'put-back', delayMs: 1000, reason: 'unknown_task' }],
     ['task: a contract that is not implemented here', { task: { run: undefined } }, { kind: 'put-back', reason: 'unknown_task' }],
-    ['task: unknown, attempts and crashes do not count as waiting', { known: false, job: { attemptsStarted: 6, attemptsMade: 3, stalledCounter: 2 } }, { kind: 'put-back', delayMs: 1000 }],
-    ['task: unknown, after the grace', { known: false, job: { attemptsStarted: 100 } }, { kind: 'failed', error: { code: 'unknown_task' } }],
+    [
+      'task: unknown, attempts and crashes do not count as waiting',
+      { known: false, job: { attemptsStarted: 6, attemptsMade: 3, stalledCounter: 2 } },
+      { kind: 'put-back', delayMs: 1000 },
+    ],
+    [
+      'task: unknown, after the grace',
+      { known: false, job: { attemptsStarted: 100 } },
+      { kind: 'failed', error: { code: 'unknown_task' } },
+    ],
     ['expiry', { job: { data: { $ox: 1, in: 1, x: 1000 } } }, { kind: 'expired', error: { code: 'expired' } }],
-    ['parse', { task: { input: z.object({ amount: z.number().max(4) }), ...RETRY } }, { kind: 'failed', error: { code: 'invalid_input', message: expect.stringContaining('amount') } }],
+    [
+      'parse',
+      { task: { input: z.object({ amount: z.number().max(4) }), ...RETRY } },
+      { kind: 'failed', error: { code: 'invalid_input', message: expect.stringContaining('amount') } },
+    ],
   ])('%s', async (_, fields, expected) => {
     expect(await outcome(mustNotRun, fields)).toMatchObject(expected);
   });
 
   it.each([
-    ['failed', 'boom'],
+    ['failed', undefined],
     ['cancelled', 'cancelled'],
     ['expired', 'expired'],
-  ])('recorded-failure: a redelivery ends as %s again', async (kind, code) => {
-    const error = toFailureRecord(Object.assign(new Error('first'), { code }));
-    const data = { $ox: 1, in: 1, f: { error, attemptsMade: 1, stalledCounter: 0 } };
-    expect(await outcome(mustNotRun, { job: { data, attemptsMade: 1, stalledCounter: 1 } })).toMatchObject({ kind, error: { message: 'first', code } });
+  ])('recorded-failure: a redelivery ends as %s again', async (kind, end) => {
+    const error = toFailureRecord(Object.assign(new Error('first'), { code: 'cancelled' }));
+    const data = { $ox: 1, in: 1, f: { error, end, attemptsMade: 1, stalledCounter: 0 } };
+    expect(await outcome(mustNotRun, { job: { data, attemptsMade: 1, stalledCounter: 1 } })).toMatchObject({
+      kind,
+      error: { message: 'first', code: 'cancelled' },
+    });
   });
 
   it('not recorded-failure when the job was retried by hand', async () => {
     const data = { $ox: 1, in: 1, f: { error: toFailureRecord(new Error('first')), attemptsMade: 1, stalledCounter: 0 } };
-    expect(await outcome(() => 'again', { job: { data, attemptsMade: 2, stalledCounter: 0 } })).toEqual({ kind: 'succeeded', value: 'again' });
-    expect(await outcome(() => 'again', { job: { data, attemptsMade: 1, stalledCounter: 0 } })).toEqual({ kind: 'succeeded', value: 'again' });
+    expect(await outcome(() => 'again', { job: { data, attemptsMade: 2, stalledCounter: 0 } })).toEqual({
+      kind: 'succeeded',
+      value: 'again',
+    });
+    expect(await outcome(() => 'again', { job: { data, attemptsMade: 1, stalledCounter: 0 } })).toEqual({
+      kind: 'succeeded',
+      value: 'again',
+    });
   });
 });
 
 describe('input and output schemas', () => {
   it('hand on their output forms', async () => {
     const task = { input: z.object({ amount: z.coerce.string() }), output: z.object({ n: z.string().transform(Number) }) };
-    expect(await outcome((input: { amount: string }) => ({ n: input.amount }), { task } as Case)).toEqual({ kind: 'succeeded', value: { n: 5 } });
+    expect(await outcome((input: { amount: string }) => ({ n: input.amount }), { task } as Case)).toEqual({
+      kind: 'succeeded',
+      value: { n: 5 },
+    });
   });
 
   it('may be asynchronous', async () => {
     const slow = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => Promise.resolve({ value: { read: value } }) } };
-    expect(await outcome((input) => input, { task: { input: slow, output: slow } })).toEqual({ kind: 'succeeded', value: { read: { read: { amount: 5 } } } });
+    expect(await outcome((input) => input, { task: { input: slow, output: slow } })).toEqual({
+      kind: 'succeeded',
+      value: { read: { read: { amount: 5 } } },
+    });
   });
 
   it('refuse for good what the handler returns against them', async () => {
-    expect(await outcome(() => 5, { task: { output: z.string(), ...RETRY } })).toMatchObject({ kind: 'failed', error: { code: 'invalid_output' } });
+    expect(await outcome(() => 5, { task: { output: z.string(), ...RETRY } })).toMatchObject({
+      kind: 'failed',
+      error: { code: 'invalid_output' },
+    });
   });
 });
 
@@ -169,12 +226,18 @@ describe('results', () => {
   });
 
   it('that JSON would change fail for good, with the path', async () => {
-    expect(await outcome(() => ({ at: [new Date(0)] }), { task: RETRY })).toMatchObject({ kind: 'failed', error: { code: 'serialization', path: 'result.at.0' } });
+    expect(await outcome(() => ({ at: [new Date(0)] }), { task: RETRY })).toMatchObject({
+      kind: 'failed',
+      error: { code: 'serialization', path: 'result.at.0' },
+    });
   });
 
   it('over maxResultBytes fail for good, never cut', async () => {
     expect(await outcome(() => 'x'.repeat(998))).toMatchObject({ kind: 'succeeded' });
-    expect(await outcome(() => 'x'.repeat(999), { task: RETRY })).toMatchObject({ kind: 'failed', error: { code: 'result_too_large', message: expect.stringContaining('1001 bytes; the limit is 1000') } });
+    expect(await outcome(() => 'x'.repeat(999), { task: RETRY })).toMatchObject({
+      kind: 'failed',
+      error: { code: 'result_too_large', message: expect.stringContaining('1001 bytes; the limit is 1000') },
+    });
     expect(await outcome(() => '€'.repeat(400))).toMatchObject({ kind: 'failed', error: { code: 'result_too_large' } });
   });
 });
@@ -191,14 +254,44 @@ describe('errors of the handler', () => {
     ['fail the job on the last attempt', boom, { task: RETRY, job: { attemptsMade: 2 } }, { kind: 'failed', error: boom }],
     ['retry as often as the job says, before the task', boom, { task: RETRY, job: { attempts: 5, attemptsMade: 3 } }, { kind: 'retry' }],
     ['fail a job that says 1, whatever the task says', boom, { task: RETRY, job: { attempts: 1 } }, { kind: 'failed' }],
-    ['leave the backoff to a plain BullMQ job that has its own', boom, { job: { attempts: 3, hasOwnBackoff: true } }, { kind: 'retry', delayMs: undefined }],
-    ['retry a plain BullMQ job without backoff at once or by the default', boom, { job: { attempts: 3 } }, { kind: 'retry', delayMs: expect.any(Number) as unknown }],
-    ['fail for good: NonRetryableError', new NonRetryableError('no'), { task: RETRY }, { kind: 'failed', error: { code: 'non_retryable' } }],
-    ['fail for good: BullMQ’s UnrecoverableError', Object.assign(new Error('no'), { name: 'UnrecoverableError' }), { task: RETRY }, { kind: 'failed' }],
+    [
+      'leave the backoff to a plain BullMQ job that has its own',
+      boom,
+      { job: { attempts: 3, hasOwnBackoff: true } },
+      { kind: 'retry', delayMs: undefined },
+    ],
+    [
+      'retry a plain BullMQ job without backoff at once or by the default',
+      boom,
+      { job: { attempts: 3 } },
+      { kind: 'retry', delayMs: expect.any(Number) as unknown },
+    ],
+    [
+      'fail for good: NonRetryableError',
+      new NonRetryableError('no'),
+      { task: RETRY },
+      { kind: 'failed', error: { code: 'non_retryable' } },
+    ],
+    [
+      'fail for good: BullMQ’s UnrecoverableError',
+      Object.assign(new Error('no'), { name: 'UnrecoverableError' }),
+      { task: RETRY },
+      { kind: 'failed' },
+    ],
     ['fail for good: never', boom, { task: { retry: { attempts: 3, never: ['Error'] } } }, { kind: 'failed' }],
     ['cancel: CancelledError', new CancelledError('not needed'), { task: RETRY }, { kind: 'cancelled', error: { message: 'not needed' } }],
-    ['cancel: of another copy of the package', Object.assign(new Error('x'), { code: 'cancelled', [Symbol.for('oxbow.error')]: true }), {}, { kind: 'cancelled' }],
-    ['retry later: RetryAfterError', new RetryAfterError('1h'), { task: RETRY }, { kind: 'retry', delayMs: expect.closeTo(3_600_000, -4) as unknown }],
+    [
+      'cancel: of another copy of the package',
+      Object.assign(new Error('x'), { code: 'cancelled', [Symbol.for('oxbow.error')]: true }),
+      {},
+      { kind: 'cancelled' },
+    ],
+    [
+      'retry later: RetryAfterError',
+      new RetryAfterError('1h'),
+      { task: RETRY },
+      { kind: 'retry', delayMs: expect.closeTo(3_600_000, -4) as unknown },
+    ],
     ['fail on the last attempt: RetryAfterError', new RetryAfterError('1h'), {}, { kind: 'failed', error: { code: 'retry_after' } }],
     ['may be no errors', 'text', {}, { kind: 'failed', error: { name: 'NonError', message: 'text' } }],
   ])('%s', async (_, error, fields, expected) => {
@@ -210,7 +303,11 @@ describe('errors of the handler', () => {
     ['throws', fail(new TypeError('bug'))],
     ['gives no duration', () => 'soon'],
   ])('are retried by the default backoff when retry.backoff() %s', async (_, backoff) => {
-    expect(await outcome(fail(boom), { task: { retry: { attempts: 3, backoff } } })).toMatchObject({ kind: 'retry', error: boom, delayMs: expect.any(Number) as unknown });
+    expect(await outcome(fail(boom), { task: { retry: { attempts: 3, backoff } } })).toMatchObject({
+      kind: 'retry',
+      error: boom,
+      delayMs: expect.any(Number) as unknown,
+    });
   });
 });
 
@@ -219,16 +316,27 @@ describe('ctx', () => {
     const run = (_: never, ctx: TaskContext): never => ctx.retry({ delay: '7s', reason: 'not ready' });
     expect(await outcome(run, { task: RETRY })).toMatchObject({ kind: 'retry', delayMs: 7000, error: { message: 'not ready' } });
     expect(await outcome((_, ctx) => ctx.retry(), { task: RETRY })).toMatchObject({ kind: 'retry', delayMs: 100 });
-    expect(await outcome(run, { task: RETRY, job: { attemptsMade: 2 } })).toMatchObject({ kind: 'failed', error: { message: 'not ready' } });
+    expect(await outcome(run, { task: RETRY, job: { attemptsMade: 2 } })).toMatchObject({
+      kind: 'failed',
+      error: { message: 'not ready' },
+    });
   });
 
   it('retry is stronger than retry.never', async () => {
-    expect(await outcome((_, ctx) => ctx.retry({ delay: 1 }), { task: { retry: { attempts: 2, never: [Error] } } })).toMatchObject({ kind: 'retry' });
+    expect(await outcome((_, ctx) => ctx.retry({ delay: 1 }), { task: { retry: { attempts: 2, never: [Error] } } })).toMatchObject({
+      kind: 'retry',
+    });
   });
 
-  it.each([{ dealy: '1s' }, { delay: 'soon' }, { delay: -1 }, { delay: {} }, { reason: 5 }, null, 'later'])('retry refuses %j', async (options) => {
-    expect(await outcome((_, ctx) => ctx.retry(options as object))).toMatchObject({ kind: 'failed', error: { code: 'invalid_options', message: expect.stringContaining('ctx.retry()') } });
-  });
+  it.each([{ dealy: '1s' }, { delay: 'soon' }, { delay: -1 }, { delay: {} }, { reason: 5 }, null, 'later'])(
+    'retry refuses %j',
+    async (options) => {
+      expect(await outcome((_, ctx) => ctx.retry(options as object))).toMatchObject({
+        kind: 'failed',
+        error: { code: 'invalid_options', message: expect.stringContaining('ctx.retry()') },
+      });
+    },
+  );
 
   it('shows states and progress, each keeping the other', async () => {
     const attempt = makeAttempt(
@@ -260,7 +368,10 @@ describe('ctx', () => {
     ['meta of a state that JSON would change', (ctx) => ctx.setState('READING', [Number.NaN]), /progress\.meta\.0 is NaN/u],
   ])('refuses %s', async (_, call, message) => {
     const result = await outcome((__, ctx) => call(ctx), { task: { states: ['READING'] } });
-    expect(result).toMatchObject({ kind: 'failed', error: { code: expect.stringMatching(/^(?:invalid_options|serialization)$/u), message: expect.stringMatching(message) } });
+    expect(result).toMatchObject({
+      kind: 'failed',
+      error: { code: expect.stringMatching(/^(?:invalid_options|serialization)$/u), message: expect.stringMatching(message) },
+    });
   });
 
   it('signal aborts with the first reason, whenever it is asked for', async () => {
@@ -290,7 +401,10 @@ describe('ctx', () => {
       assertOutsideTask();
     };
     expect(await outcome(wait)).toMatchObject({ kind: 'failed', error: { code: 'deadlock' } });
-    expect(await outcome(wait)).toMatchObject({ kind: 'failed', error: { code: 'deadlock', message: expect.stringContaining('Task "charge"') } });
+    expect(await outcome(wait)).toMatchObject({
+      kind: 'failed',
+      error: { code: 'deadlock', message: expect.stringContaining('Task "charge"') },
+    });
     expect(assertOutsideTask).not.toThrow();
   });
 });
@@ -353,8 +467,14 @@ describe('policies of users', () => {
     expect(kinds).toEqual(['retry']);
   });
 
-  it.each([undefined, null, 'done', {}, { kind: 'nonsense' }])('that forget to return an outcome fail the attempt: %j', async (returned) => {
-    const policies = [{ name: 'forgetful', run: () => Promise.resolve(returned) }] as unknown as Policy[];
-    expect(await outcome(() => 1, { policies })).toMatchObject({ kind: 'failed', error: { message: expect.stringContaining('"forgetful"') } });
-  });
+  it.each([undefined, null, 'done', {}, { kind: 'nonsense' }])(
+    'that forget to return an outcome fail the attempt: %j',
+    async (returned) => {
+      const policies = [{ name: 'forgetful', run: () => Promise.resolve(returned) }] as unknown as Policy[];
+      expect(await outcome(() => 1, { policies })).toMatchObject({
+        kind: 'failed',
+        error: { message: expect.stringContaining('"forgetful"') },
+      });
+    },
+  );
 });

@@ -15,8 +15,8 @@ import { runAs } from './running.ts';
 
 /** Oxbow's own steps around the handler, outer to inner. User policies go between `result` and the handler. */
 export const STEPS: readonly Step[] = [
-  { name: 'crash-limit', run: crashLimit },
   { name: 'envelope', run: readEnvelope },
+  { name: 'crash-limit', run: crashLimit },
   { name: 'task', run: findTask },
   { name: 'recorded-failure', run: recordedFailure },
   { name: 'expiry', run: expiry },
@@ -58,7 +58,10 @@ function readEnvelope(attempt: Attempt, next: Next): Promise<Outcome> {
     return failed(new OxbowError('malformed', `The job carries Oxbow’s marker but cannot be read: ${decoded.reason}`));
   }
   if (decoded.kind === 'newer') {
-    return postponed(attempt, new OxbowError('newer_envelope', `The job was written in wire format ${decoded.version}, newer than this worker reads.`));
+    return postponed(
+      attempt,
+      new OxbowError('newer_envelope', `The job was written in wire format ${decoded.version}, newer than this worker reads.`),
+    );
   }
   const forbidden = forbiddenKey(decoded.envelope.input, attempt.settings.limits);
   if (forbidden !== undefined) return failed(new OxbowError('malformed', `The job’s data has the forbidden key "${forbidden}".`));
@@ -76,12 +79,7 @@ function findTask(attempt: Attempt, next: Next): Promise<Outcome> {
 function recordedFailure(attempt: Attempt, next: Next): Promise<Outcome> {
   const failure = attempt.envelope?.failure;
   const redelivered = failure?.attemptsMade === attempt.job.attemptsMade && attempt.job.stalledCounter > failure.stalledCounter;
-  return redelivered ? Promise.resolve(outcomeOfRecord(fromFailureRecord(failure.error))) : next(attempt);
-}
-
-function outcomeOfRecord(error: Error): Outcome {
-  const code = (error as { readonly code?: unknown }).code;
-  return { kind: code === 'cancelled' || code === 'expired' ? code : 'failed', error };
+  return redelivered ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) }) : next(attempt);
 }
 
 function expiry(attempt: Attempt, next: Next): Promise<Outcome> {
@@ -116,7 +114,8 @@ async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
   const outcome = await next(attempt);
   if (outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
   const { definition, settings, job } = attempt;
-  const value = definition?.output === undefined ? outcome.value : await parse(definition.output, outcome.value, job.name, 'invalid_output');
+  const value =
+    definition?.output === undefined ? outcome.value : await parse(definition.output, outcome.value, job.name, 'invalid_output');
   const text = encodePayload(value, 'result', { ...settings.limits, bytes: Number.MAX_SAFE_INTEGER });
   const bytes = byteLength(text, settings.maxResultBytes);
   if (bytes > settings.maxResultBytes) throw new ResultTooLargeError(job.name, bytes, settings.maxResultBytes);

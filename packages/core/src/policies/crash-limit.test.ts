@@ -7,7 +7,10 @@ describe('the crash limit', () => {
   });
 
   it.each([3, 4, 100])('fails it after %d', (crashes) => {
-    expect(tooManyCrashes(crashes, 3)).toMatchObject({ kind: 'failed', error: { code: 'too_many_crashes', message: expect.stringContaining(`${crashes} times (maxCrashes: 3)`) } });
+    expect(tooManyCrashes(crashes, 3)).toMatchObject({
+      kind: 'failed',
+      error: { code: 'too_many_crashes', message: expect.stringContaining(`${crashes} times (maxCrashes: 3)`) },
+    });
   });
 
   it('of 1 gives no second chance', () => {

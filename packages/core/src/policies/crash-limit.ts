@@ -13,6 +13,9 @@ export function tooManyCrashes(stalledCounter: number, maxCrashes: number): Outc
   if (stalledCounter < maxCrashes) return undefined;
   return {
     kind: 'failed',
-    error: new OxbowError('too_many_crashes', `The job has ended its worker ${stalledCounter} times (maxCrashes: ${maxCrashes}); it is not started again.`),
+    error: new OxbowError(
+      'too_many_crashes',
+      `The job has ended its worker ${stalledCounter} times (maxCrashes: ${maxCrashes}); it is not started again.`,
+    ),
   };
 }

@@ -9,6 +9,9 @@ describe('expiry', () => {
   });
 
   it('ends it after that, and says when it was', () => {
-    expect(expired(1000, 1001)).toMatchObject({ kind: 'expired', error: { code: 'expired', message: expect.stringContaining('1970-01-01T00:00:01.000Z') } });
+    expect(expired(1000, 1001)).toMatchObject({
+      kind: 'expired',
+      error: { code: 'expired', message: expect.stringContaining('1970-01-01T00:00:01.000Z') },
+    });
   });
 });

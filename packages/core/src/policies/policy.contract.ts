@@ -45,11 +45,19 @@ export function policyContract(engine: TestEngine): void {
 
     it('can change input and headers, which are checked and sent as changed', async () => {
       const app = withApp(engine);
-      app.use({ name: 'tenant', enqueue: (call, next) => next({ ...call, input: { n: (call.input as { n: number }).n + 1 }, headers: { ...call.headers, tenant: 't1' } }) });
+      app.use({
+        name: 'tenant',
+        enqueue: (call, next) =>
+          next({ ...call, input: { n: (call.input as { n: number }).n + 1 }, headers: { ...call.headers, tenant: 't1' } }),
+      });
       app.use({ name: 'bad', enqueue: (call, next) => next((call.input as { n: number }).n > 100 ? { ...call, input: { n: 1n } } : call) });
       const task = app.task('task', { input: z.object({ n: z.number() }), run: ({ n }, ctx) => ({ n, ...ctx.headers }) });
       await startWorker(app, {});
-      expect(await (await task.enqueue({ n: 1 }, { headers: { own: 'h' }, expires: '1h' })).result()).toEqual({ n: 2, own: 'h', tenant: 't1' });
+      expect(await (await task.enqueue({ n: 1 }, { headers: { own: 'h' }, expires: '1h' })).result()).toEqual({
+        n: 2,
+        own: 'h',
+        tenant: 't1',
+      });
       await expect(task.enqueue({ n: 100 })).rejects.toMatchObject({ code: 'serialization', path: 'input.n' });
     });
 
@@ -76,10 +84,12 @@ export function policyContract(engine: TestEngine): void {
       });
       let seen = 0;
       let ran = 0;
-      const task = app.task('task', { run: (_: string) => ++ran });
+      const task = app.task('task', { run: (_input: string) => ++ran });
       const putBack = recordSignals(app, 'task:put-back');
       await startWorker(app, {});
-      const ends = await Promise.allSettled(['succeeded', 'failed', 'cancelled', 'put-back', 'throws', 'other'].map(async (what) => (await task.enqueue(what)).result()));
+      const ends = await Promise.allSettled(
+        ['succeeded', 'failed', 'cancelled', 'put-back', 'throws', 'other'].map(async (what) => (await task.enqueue(what)).result()),
+      );
       expect(ends).toMatchObject([
         { value: 'by policy' },
         { reason: { code: 'task_failed', cause: { message: 'by policy' } } },
@@ -124,11 +134,17 @@ export function policyContract(engine: TestEngine): void {
         await next();
         return next();
       };
-      app.use({ name: 'eager', run: (attempt, next) => (attempt.task === 'run-twice' ? twice(next) : next()), enqueue: (call, next) => (call.task === 'enqueue-twice' ? twice(() => next(call)) : next(call)) });
+      app.use({
+        name: 'eager',
+        run: (attempt, next) => (attempt.task === 'run-twice' ? twice(next) : next()),
+        enqueue: (call, next) => (call.task === 'enqueue-twice' ? twice(() => next(call)) : next(call)),
+      });
       const runTwice = app.task('run-twice', { run: () => void ran++ });
       const enqueueTwice = app.task('enqueue-twice', { run: () => null });
       await startWorker(app, {});
-      await expect((await runTwice.enqueue()).result()).rejects.toMatchObject({ cause: { message: expect.stringContaining('"eager" called next() twice') as string } });
+      await expect((await runTwice.enqueue()).result()).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('"eager" called next() twice') as string },
+      });
       expect(ran).toBe(1);
       await expect(enqueueTwice.enqueue()).rejects.toThrow(/"eager" called next\(\) twice/u);
     });

@@ -10,13 +10,14 @@ const failure: StoredFailure = {
     stack: 'TypeError: x',
     cause: { name: 'Error', message: 'y', code: undefined, stack: undefined, cause: undefined },
   },
+  end: undefined,
   attemptsMade: 2,
   stalledCounter: 1,
 };
 
 function roundTrip(data: unknown): Envelope {
   const decoded = decodeEnvelope(JSON.parse(JSON.stringify(data)));
-  if (decoded.kind !== 'envelope') throw new Error(`${decoded.kind}`);
+  if (decoded.kind !== 'envelope') throw new Error(decoded.kind);
   return decoded.envelope;
 }
 
@@ -27,15 +28,20 @@ function decode(text: string): Envelope {
 describe('an envelope', () => {
   it('brings back input, headers and expiry', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), fc.option(fc.dictionary(fc.string({ minLength: 1 }), fc.string())), fc.option(fc.nat()), (input, headers, expires) => {
-        fc.pre(headers === null || !Object.hasOwn(headers, '__proto__'));
-        const text = encodeEnvelope(JSON.stringify(input), headers === null ? undefined : JSON.stringify(headers), expires ?? undefined);
-        const envelope = decode(text);
-        expect(JSON.stringify(envelope.input)).toBe(JSON.stringify(input));
-        expect({ ...envelope.headers }).toEqual({ ...headers });
-        expect(envelope.expiresAt).toBe(expires ?? undefined);
-        expect(envelope.failure).toBeUndefined();
-      }),
+      fc.property(
+        fc.jsonValue(),
+        fc.option(fc.dictionary(fc.string({ minLength: 1 }), fc.string())),
+        fc.option(fc.nat()),
+        (input, headers, expires) => {
+          fc.pre(headers === null || !Object.hasOwn(headers, '__proto__'));
+          const text = encodeEnvelope(JSON.stringify(input), headers === null ? undefined : JSON.stringify(headers), expires ?? undefined);
+          const envelope = decode(text);
+          expect(JSON.stringify(envelope.input)).toBe(JSON.stringify(input));
+          expect({ ...envelope.headers }).toEqual({ ...headers });
+          expect(envelope.expiresAt).toBe(expires ?? undefined);
+          expect(envelope.failure).toBeUndefined();
+        },
+      ),
     );
   });
 
@@ -53,12 +59,19 @@ describe('an envelope', () => {
   it('carries the failure, and keeps the rest', () => {
     const envelope = decode(encodeEnvelope('{"n":1}', '{"a":"b"}', 5));
     expect(roundTrip(withFailure(envelope, failure))).toEqual({ ...envelope, failure });
+    expect(roundTrip(withFailure(envelope, { ...failure, end: 'expired' })).failure?.end).toBe('expired');
     expect(withFailure(decode('{"$ox":1,"in":1}'), failure)).toEqual({ $ox: 1, in: 1, f: failure });
   });
 
-  it.each([{ orderId: 1 }, [], 'text', 5, null, undefined, { ox: 1 }, { in: 1 }])('is not what a plain BullMQ producer wrote: %j is the input', (data) => {
-    expect(decodeEnvelope(data)).toEqual({ kind: 'plain', envelope: { input: data, headers: {}, expiresAt: undefined, failure: undefined } });
-  });
+  it.each([{ orderId: 1 }, [], 'text', 5, null, undefined, { ox: 1 }, { in: 1 }])(
+    'is not what a plain BullMQ producer wrote: %j is the input',
+    (data) => {
+      expect(decodeEnvelope(data)).toEqual({
+        kind: 'plain',
+        envelope: { input: data, headers: {}, expiresAt: undefined, failure: undefined },
+      });
+    },
+  );
 
   it.each([2, 3, 1000])('of version %d is newer', (version) => {
     expect(decodeEnvelope({ $ox: version, whatever: true })).toEqual({ kind: 'newer', version });
@@ -73,6 +86,7 @@ describe('an envelope', () => {
     ['headers that are no object', { $ox: 1, in: 1, h: 'a' }],
     ['a header that is no text', { $ox: 1, in: 1, h: { a: 1 } }],
     ['an expiry that is no number', { $ox: 1, in: 1, x: 'soon' }],
+    ['a failure with an end that is none', { $ox: 1, in: 1, f: { ...failure, end: 'succeeded' } }],
     ['a failure that is none', { $ox: 1, in: 1, f: true }],
     ['a failure without its error', { $ox: 1, in: 1, f: { attemptsMade: 1, stalledCounter: 0 } }],
     ['a failure with a bad cause', { $ox: 1, in: 1, f: { ...failure, error: { ...failure.error, cause: 'x' } } }],

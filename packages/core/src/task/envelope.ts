@@ -19,9 +19,14 @@ export interface FailureRecord {
   readonly cause: FailureRecord | undefined;
 }
 
+/** How a job ended that did not succeed. */
+export type FailedEnd = 'failed' | 'cancelled' | 'expired';
+
 /** `attemptsMade` and `stalledCounter` when it was written: they tell a redelivery from a retry by hand. */
 export interface StoredFailure {
   readonly error: FailureRecord;
+  /** Undefined: failed. */
+  readonly end: Exclude<FailedEnd, 'failed'> | undefined;
   readonly attemptsMade: number;
   readonly stalledCounter: number;
 }
@@ -44,8 +49,14 @@ const failureRecord: z.ZodType<FailureRecord> = z.lazy(() =>
   z.object({
     name: z.string(),
     message: z.string(),
-    code: z.string().optional().transform((code) => code),
-    stack: z.string().optional().transform((stack) => stack),
+    code: z
+      .string()
+      .optional()
+      .transform((code) => code),
+    stack: z
+      .string()
+      .optional()
+      .transform((stack) => stack),
     cause: failureRecord.optional().transform((cause) => cause),
   }),
 );
@@ -55,7 +66,17 @@ const wire = z.object({
   in: z.unknown().optional(),
   h: z.record(z.string(), z.string()).optional(),
   x: z.number().optional(),
-  f: z.object({ error: failureRecord, attemptsMade: z.number(), stalledCounter: z.number() }).optional(),
+  f: z
+    .object({
+      error: failureRecord,
+      end: z
+        .enum(['cancelled', 'expired'])
+        .optional()
+        .transform((end) => end),
+      attemptsMade: z.number(),
+      stalledCounter: z.number(),
+    })
+    .optional(),
 });
 
 /** JSON text of an envelope around input that is JSON text already; undefined when there is none. */

@@ -8,7 +8,12 @@ const schema = z.strictObject({
   retry: z
     .strictObject({
       attempts: z.int().min(1).max(100).optional(),
-      backoff: z.union([z.custom<() => void>((value) => typeof value === 'function', 'must be a function'), z.strictObject({ jitter: z.enum(['full', 'none']).optional() })]).optional(),
+      backoff: z
+        .union([
+          z.custom<() => void>((value) => typeof value === 'function', 'must be a function'),
+          z.strictObject({ jitter: z.enum(['full', 'none']).optional() }),
+        ])
+        .optional(),
     })
     .optional(),
 });

@@ -92,7 +92,11 @@ describe('payloads that JSON would change', () => {
     ['a URL', new URL('http://x'), /is a URL/u],
     ['toJSON', { toJSON: () => 1 }, /has a toJSON method/u],
   ])('are refused with their path: %s', (_, value, message) => {
-    expect(refusal({ items: [0, { at: value }] })).toMatchObject({ code: 'serialization', path: 'input.items.1.at', message: expect.stringMatching(message) });
+    expect(refusal({ items: [0, { at: value }] })).toMatchObject({
+      code: 'serialization',
+      path: 'input.items.1.at',
+      message: expect.stringMatching(message),
+    });
     expect(refusal([[value]])).toMatchObject({ path: 'input.0.0' });
     expect(refusal(value)).toMatchObject({ path: 'input' });
   });
@@ -110,7 +114,11 @@ describe('payloads that JSON would change', () => {
 
   it.each(['__proto__', 'constructor', 'prototype'])('are refused: the key %s', (forbidden) => {
     const value: unknown = JSON.parse(`{"a":{"${forbidden}":{"isAdmin":true}}}`);
-    expect(refusal(value)).toMatchObject({ code: 'serialization', path: `input.a.${forbidden}`, message: expect.stringContaining('forbidden key') });
+    expect(refusal(value)).toMatchObject({
+      code: 'serialization',
+      path: `input.a.${forbidden}`,
+      message: expect.stringContaining('forbidden key'),
+    });
     expect(forbiddenKey(value, DEFAULT_LIMITS)).toBe(`a.${forbidden}`);
     expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
   });
@@ -126,14 +134,17 @@ describe('payloads that JSON would change', () => {
 
   it('are refused by an error of ours, whatever they are', () => {
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true }), (value) => {
-        try {
-          const text = encode(value);
-          expect(JSON.stringify(JSON.parse(text))).toBe(text);
-        } catch (error) {
-          expect(error).toMatchObject({ code: expect.stringMatching(/^(?:serialization|payload_too_large)$/u) });
-        }
-      }),
+      fc.property(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true }),
+        (value) => {
+          try {
+            const text = encode(value);
+            expect(JSON.stringify(JSON.parse(text))).toBe(text);
+          } catch (error) {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^(?:serialization|payload_too_large)$/u) });
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -151,16 +162,25 @@ describe('limits of a payload', () => {
 
   it('are 10,000 keys and items together', () => {
     expect(() => encode(Array.from({ length: 10_000 }, () => 0))).not.toThrow();
-    expect(refusal(Array.from({ length: 10_001 }, () => 0))).toMatchObject({ code: 'payload_too_large', message: expect.stringContaining('10000 keys') });
+    expect(refusal(Array.from({ length: 10_001 }, () => 0))).toMatchObject({
+      code: 'payload_too_large',
+      message: expect.stringContaining('10000 keys'),
+    });
     expect(() => encode({ a: Array.from({ length: 9_999 }, () => 0) })).not.toThrow();
     expect(refusal({ a: Array.from({ length: 9_999 }, () => 0), b: 1 })).toMatchObject({ code: 'payload_too_large' });
-    expect(refusal(Object.fromEntries(Array.from({ length: 10_001 }, (__, i) => [`k${i}`, 0])))).toMatchObject({ code: 'payload_too_large' });
+    expect(refusal(Object.fromEntries(Array.from({ length: 10_001 }, (__, i) => [`k${i}`, 0])))).toMatchObject({
+      code: 'payload_too_large',
+    });
   });
 
   it('are 256 KiB of UTF-8, not of characters', () => {
     const quotes = 2;
     expect(() => encode('x'.repeat(262_144 - quotes))).not.toThrow();
-    expect(refusal('x'.repeat(262_144 - quotes + 1))).toMatchObject({ code: 'payload_too_large', path: 'input', message: 'input has 262145 bytes of JSON; the limit is 262144.' });
+    expect(refusal('x'.repeat(262_144 - quotes + 1))).toMatchObject({
+      code: 'payload_too_large',
+      path: 'input',
+      message: 'input has 262145 bytes of JSON; the limit is 262144.',
+    });
     expect(() => encode('é'.repeat(131_071))).not.toThrow();
     expect(refusal('é'.repeat(131_072))).toMatchObject({ code: 'payload_too_large' });
     expect(refusal('€'.repeat(100_000))).toMatchObject({ code: 'payload_too_large' });
@@ -181,6 +201,11 @@ describe('data that another program wrote', () => {
   });
 
   it('may be larger than the limits of a producer', () => {
-    expect(forbiddenKey(Array.from({ length: 20_000 }, () => 0), DEFAULT_LIMITS)).toBeUndefined();
+    expect(
+      forbiddenKey(
+        Array.from({ length: 20_000 }, () => 0),
+        DEFAULT_LIMITS,
+      ),
+    ).toBeUndefined();
   });
 });

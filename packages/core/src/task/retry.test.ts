@@ -51,14 +51,22 @@ describe('backoff', () => {
     const jitter = fc.constantFrom('full', 'equal', 'none');
     const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     fc.assert(
-      fc.property(jitter, fc.constantFrom('exponential', 'fixed'), fc.nat(100_000), fc.nat(1_000_000), fc.integer({ min: 1, max: 100 }), random, (kind, type, delay, max, attempt, value) => {
-        const ms = resolveRetry({ backoff: { jitter: kind, type, delay, max } }, 't', () => value).delayMs(attempt, boom);
-        const whole = Math.min(type === 'fixed' ? delay : delay * 2 ** (attempt - 1), max);
-        const floor = { full: 0, equal: whole / 2, none: whole }[kind];
-        expect(Number.isInteger(ms)).toBe(true);
-        expect(ms).toBeGreaterThanOrEqual(Math.floor(floor));
-        expect(ms).toBeLessThanOrEqual(whole);
-      }),
+      fc.property(
+        jitter,
+        fc.constantFrom('exponential', 'fixed'),
+        fc.nat(100_000),
+        fc.nat(1_000_000),
+        fc.integer({ min: 1, max: 100 }),
+        random,
+        (kind, type, delay, max, attempt, value) => {
+          const ms = resolveRetry({ backoff: { jitter: kind, type, delay, max } }, 't', () => value).delayMs(attempt, boom);
+          const whole = Math.min(type === 'fixed' ? delay : delay * 2 ** (attempt - 1), max);
+          const floor = { full: 0, equal: whole / 2, none: whole }[kind];
+          expect(Number.isInteger(ms)).toBe(true);
+          expect(ms).toBeGreaterThanOrEqual(Math.floor(floor));
+          expect(ms).toBeLessThanOrEqual(whole);
+        },
+      ),
     );
   });
 
@@ -76,12 +84,19 @@ describe('backoff', () => {
   });
 
   it('that is a function and gives no duration throws, naming the task', () => {
-    expect(() => delays((() => 'soon') as never, 1)).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task "t": retry.backoff()') }));
+    expect(() => delays((() => 'soon') as never, 1)).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task "t": retry.backoff()') }),
+    );
   });
 
-  it.each<BackoffOptions>([{ delay: '1 s' as never }, { delay: -1 }, { max: '400d' }, { max: Number.NaN }])('%j is refused when the task is declared', (backoff) => {
-    expect(() => resolveRetry({ backoff }, 'charge')).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task "charge": retry.backoff.') }));
-  });
+  it.each<BackoffOptions>([{ delay: '1 s' as never }, { delay: -1 }, { max: '400d' }, { max: Number.NaN }])(
+    '%j is refused when the task is declared',
+    (backoff) => {
+      expect(() => resolveRetry({ backoff }, 'charge')).toThrow(
+        expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('task "charge": retry.backoff.') }),
+      );
+    },
+  );
 });
 
 describe('RetryAfterError', () => {
@@ -98,11 +113,18 @@ describe('RetryAfterError', () => {
   });
 
   it.each([new Date('nonsense'), 'soon', -1, undefined, null])('refuses %s', (when) => {
-    expect(() => new RetryAfterError(when as never)).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('RetryAfterError') }));
+    expect(() => new RetryAfterError(when as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('RetryAfterError') }),
+    );
   });
 
   it('keeps message and cause', () => {
-    expect(new RetryAfterError('1s', 'rate limited', { cause: boom })).toMatchObject({ code: 'retry_after', name: 'RetryAfterError', message: 'rate limited', cause: boom });
+    expect(new RetryAfterError('1s', 'rate limited', { cause: boom })).toMatchObject({
+      code: 'retry_after',
+      name: 'RetryAfterError',
+      message: 'rate limited',
+      cause: boom,
+    });
   });
 });
 
@@ -165,10 +187,15 @@ describe('retry options', () => {
     [{ attemps: 3 }, /Did you mean "attempts"/u],
     [true, /expected object/u],
   ])('%j are refused', (options, message) => {
-    expect(() => parseOptions(retryOptions, options, 'task "t"')).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringMatching(message) }));
+    expect(() => parseOptions(retryOptions, options, 'task "t"')).toThrow(
+      expect.objectContaining({ code: 'invalid_options', message: expect.stringMatching(message) }),
+    );
   });
 
-  it.each<RetryOptions>([{}, { attempts: 1 }, { attempts: 100 }, { backoff: () => 5 }, { on: [CardDeclined, Error, 'x'], never: [] }])('%j are taken', (options) => {
-    expect(parseOptions(retryOptions, options, 'task "t"')).toEqual(options);
-  });
+  it.each<RetryOptions>([{}, { attempts: 1 }, { attempts: 100 }, { backoff: () => 5 }, { on: [CardDeclined, Error, 'x'], never: [] }])(
+    '%j are taken',
+    (options) => {
+      expect(parseOptions(retryOptions, options, 'task "t"')).toEqual(options);
+    },
+  );
 });

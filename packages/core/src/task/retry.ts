@@ -127,12 +127,23 @@ function isFinal(error: Error): boolean {
   return OxbowError.is(error) && FINAL_CODES.has(error.code);
 }
 
-const FINAL_CODES: ReadonlySet<string> = new Set(['non_retryable', 'cancelled', 'invalid_input', 'invalid_output', 'serialization', 'payload_too_large', 'result_too_large', 'deadlock']);
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  'non_retryable',
+  'cancelled',
+  'invalid_input',
+  'invalid_output',
+  'serialization',
+  'payload_too_large',
+  'result_too_large',
+  'deadlock',
+]);
 
 function matches(matchers: readonly ErrorMatcher[] | undefined, error: Error): boolean {
   return (
     matchers?.some((matcher) =>
-      typeof matcher === 'string' ? error.name === matcher || (error as { readonly code?: unknown }).code === matcher : error instanceof matcher,
+      typeof matcher === 'string'
+        ? error.name === matcher || (error as { readonly code?: unknown }).code === matcher
+        : error instanceof matcher,
     ) ?? false
   );
 }

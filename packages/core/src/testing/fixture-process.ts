@@ -53,7 +53,10 @@ export class FixtureProcess {
   #output = '';
   #hasExited = false;
 
-  constructor(config: FixtureConfig, { imports = [], env = {} }: { readonly imports?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {}) {
+  constructor(
+    config: FixtureConfig,
+    { imports = [], env = {} }: { readonly imports?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
+  ) {
     const file = fileURLToPath(new URL('./worker.fixture.ts', import.meta.url));
     const flags = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
     this.#child = spawn(process.execPath, [...flags, file], {

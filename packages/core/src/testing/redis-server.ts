@@ -9,12 +9,18 @@ import { temporaryFolder } from './fixture-process.ts';
 import { until } from './until.ts';
 
 const inCi = ![undefined, '', 'false'].includes(process.env['CI']);
-const binary = ['redis-server', 'valkey-server'].flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name))).find(isExecutable);
+const binary = ['redis-server', 'valkey-server']
+  .flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)))
+  .find(isExecutable);
 
 /** For suites that stop, restart or configure a server of their own: left out where there is no redis-server, in CI they fail. */
 export function withOwnRedis(name: string, suite: () => void): void {
   if (binary === undefined && inCi) throw new Error('There is no redis-server on the path: in CI nothing is left out.');
-  describe.skipIf(binary === undefined)(binary === undefined ? `${name} (left out: no redis-server on the path)` : name, { timeout: 90_000 }, suite);
+  describe.skipIf(binary === undefined)(
+    binary === undefined ? `${name} (left out: no redis-server on the path)` : name,
+    { timeout: 90_000 },
+    suite,
+  );
 }
 
 /** A server of this test's own, on a free port; killed when the test ends. */
@@ -48,7 +54,20 @@ export class RedisServer {
 
   /** With what it had when it was stopped. */
   async start(): Promise<void> {
-    const settings = ['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.#folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+    const settings = [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(this.port),
+      '--dir',
+      this.#folder,
+      '--save',
+      '',
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+    ];
     this.#child = spawn(binary ?? 'redis-server', [...settings, ...this.#args], { stdio: 'ignore' });
     await until('the server answers', () => answers(this.port));
   }

@@ -91,7 +91,15 @@ const tasks = {
   }),
 };
 
-const SIGNALS: readonly SignalName[] = ['worker:ready', 'worker:draining', 'worker:drained', 'engine:clock-skewed', 'task:succeeded', 'task:failed', 'task:put-back'];
+const SIGNALS: readonly SignalName[] = [
+  'worker:ready',
+  'worker:draining',
+  'worker:drained',
+  'engine:clock-skewed',
+  'task:succeeded',
+  'task:failed',
+  'task:put-back',
+];
 for (const name of SIGNALS) app.on(name, (event) => tell({ ...(event as object), name }));
 
 process.on('message', (request: FixtureRequest) => void answer(request));

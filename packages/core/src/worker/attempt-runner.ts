@@ -31,7 +31,14 @@ export class AttemptRunner {
 
   /** Rejects only when the failure could not be recorded. */
   async run(job: ActiveJob, lane: Lane): Promise<Verdict> {
-    const attempt: Attempt = { job, settings: this.#settings, definition: undefined, envelope: undefined, context: undefined, input: undefined };
+    const attempt: Attempt = {
+      job,
+      settings: this.#settings,
+      definition: undefined,
+      envelope: undefined,
+      context: undefined,
+      input: undefined,
+    };
     this.#running.add(attempt, lane);
     if (this.#signals.wants('task:started')) this.#signals.emit('task:started', describe(job));
     const startedAt = performance.now();

@@ -71,5 +71,11 @@ async function configure(engine: TestEngine): Promise<FixtureConfig> {
   const folder = await temporaryFolder();
   const app = uniqueName('crash');
   if (engine.kind === 'redis') onTestFinished(() => deleteKeys(engine.url, app));
-  return { app, queue: 'work', ledger: join(folder, 'ledger'), url: engine.kind === 'redis' ? engine.url : `embedded:${join(folder, 'data')}`, lockDuration: 1000 };
+  return {
+    app,
+    queue: 'work',
+    ledger: join(folder, 'ledger'),
+    url: engine.kind === 'redis' ? engine.url : `embedded:${join(folder, 'data')}`,
+    lockDuration: 1000,
+  };
 }

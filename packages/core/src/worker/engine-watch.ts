@@ -51,7 +51,11 @@ export class ClockWatch {
     if (skewed === this.#skewed) return;
     this.#skewed = skewed;
     const event = { offsetMs: Math.round(offsetMs) };
-    if (skewed) this.#log.error(event, `this clock is ${event.offsetMs} ms behind the engine's; the worker does not fetch until it is within ${MAX_CLOCK_OFFSET_MS} ms`);
+    if (skewed)
+      this.#log.error(
+        event,
+        `this clock is ${event.offsetMs} ms behind the engine's; the worker does not fetch until it is within ${MAX_CLOCK_OFFSET_MS} ms`,
+      );
     else this.#log.info(event, 'clocks agree again; the worker fetches');
     this.#signals.emit(skewed ? 'engine:clock-skewed' : 'engine:clock-restored', event);
     this.#onChange(skewed);

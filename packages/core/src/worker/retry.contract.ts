@@ -42,7 +42,11 @@ export function retryContract(engine: TestEngine): void {
 
     it('fails with the last error when no attempt is left', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('fails'), { queue, retry: { attempts: 3, ...AT_ONCE }, run: (_: undefined, ctx) => Promise.reject(new Error(`attempt ${ctx.attempt}`)) });
+      const task = app.task(name('fails'), {
+        queue,
+        retry: { attempts: 3, ...AT_ONCE },
+        run: (_: undefined, ctx) => Promise.reject(new Error(`attempt ${ctx.attempt}`)),
+      });
       const failed = recordSignals(app, 'task:failed');
       await work();
       const handle = await task.enqueue();
@@ -98,7 +102,11 @@ export function retryContract(engine: TestEngine): void {
 
     it('shows a job that waits for its next attempt as retrying', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('later'), { queue, retry: { attempts: 2, backoff: () => '1h' }, run: () => Promise.reject(new Error('no')) });
+      const task = app.task(name('later'), {
+        queue,
+        retry: { attempts: 2, backoff: () => '1h' },
+        run: () => Promise.reject(new Error('no')),
+      });
       await work();
       const handle = await task.enqueue();
       await until('it is retrying', async () => (await handle.status()).status === 'retrying');
@@ -112,7 +120,11 @@ export function retryContract(engine: TestEngine): void {
       ['an error with a matching name', Object.assign(new Error('no'), { name: 'Busy' }), 3],
     ])('retries only what `on` names: %s', async (_, error, attempts) => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('on'), { queue, retry: { attempts: 3, ...AT_ONCE, on: [Declined, 'E_AGAIN', 'Busy'] }, run: () => Promise.reject(error) });
+      const task = app.task(name('on'), {
+        queue,
+        retry: { attempts: 3, ...AT_ONCE, on: [Declined, 'E_AGAIN', 'Busy'] },
+        run: () => Promise.reject(error),
+      });
       await work();
       const handle = await task.enqueue();
       await expect(handle.result()).rejects.toBeDefined();
@@ -126,7 +138,11 @@ export function retryContract(engine: TestEngine): void {
       ['a code in `never`', Object.assign(new Error('no'), { code: 'E_NEVER' })],
     ])('never retries %s', async (_, error) => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('never'), { queue, retry: { attempts: 3, ...AT_ONCE, on: [Error], never: [Declined, 'E_NEVER'] }, run: () => Promise.reject(error) });
+      const task = app.task(name('never'), {
+        queue,
+        retry: { attempts: 3, ...AT_ONCE, on: [Error], never: [Declined, 'E_NEVER'] },
+        run: () => Promise.reject(error),
+      });
       await work();
       const handle = await task.enqueue();
       await expect(handle.result()).rejects.toMatchObject({ cause: { name: error.name, message: 'no' } });
@@ -141,7 +157,9 @@ export function retryContract(engine: TestEngine): void {
       const handle = await task.enqueue(1);
       strict = true;
       await work();
-      await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'InvalidInputError', code: 'invalid_input', message: expect.stringContaining('refused by the worker') as string } });
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: { name: 'InvalidInputError', code: 'invalid_input', message: expect.stringContaining('refused by the worker') as string },
+      });
       expect(await handle.status()).toMatchObject({ attempt: 1 });
     });
 
@@ -163,7 +181,11 @@ export function retryContract(engine: TestEngine): void {
 
     it('retries on ctx.retry with its delay, and fails with its reason when no attempt is left', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('asks'), { queue, retry: { attempts: 3, on: [], backoff: () => '1h' }, run: (_: undefined, ctx) => ctx.retry({ delay: 1, reason: 'not yet' }) });
+      const task = app.task(name('asks'), {
+        queue,
+        retry: { attempts: 3, on: [], backoff: () => '1h' },
+        run: (_: undefined, ctx) => ctx.retry({ delay: 1, reason: 'not yet' }),
+      });
       const retrying = recordSignals(app, 'task:retrying');
       await work();
       const handle = await task.enqueue();
@@ -174,7 +196,11 @@ export function retryContract(engine: TestEngine): void {
 
     it('lets a job keep the attempts it was enqueued with', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('own'), { queue, retry: { attempts: 2, ...AT_ONCE }, run: (_: undefined, ctx) => Promise.reject(new Error(`attempt ${ctx.attempt}`)) });
+      const task = app.task(name('own'), {
+        queue,
+        retry: { attempts: 2, ...AT_ONCE },
+        run: (_: undefined, ctx) => Promise.reject(new Error(`attempt ${ctx.attempt}`)),
+      });
       await work();
       const handle = await task.enqueue(undefined, { attempts: 4 });
       await expect(handle.result()).rejects.toMatchObject({ cause: { message: 'attempt 4' } });

@@ -10,17 +10,24 @@ const LONG_MS = 600_000;
 
 /** `worker.run()` in a process of its own, which is told to stop. */
 export function runContract(engine: TestEngine): void {
+  // The signals are the same code on every engine, and an embedded process takes seconds to start.
+  const every = engine.kind === 'redis';
+  const pairs = [['SIGTERM', 'SIGTERM'] as const, ...(every ? [['SIGINT', 'SIGTERM'] as const] : [])];
+
   describe('run', { timeout: TIMEOUT_MS }, () => {
-    it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s when its jobs have ended', async (signal) => {
-      const config = await configure(engine);
-      const child = new FixtureProcess(config);
-      await child.told('worker:ready');
-      await child.enqueue('slow', 300);
-      await until('the job runs', () => entries(config.ledger, 'slow').includes('start'));
-      expect(await child.kill(signal)).toEqual({ code: 0, signal: null });
-      expect(entries(config.ledger, 'slow')).toEqual(['start', 'end']);
-      expect(child.messages.find(({ name }) => name === 'worker:drained')).toMatchObject({ orphans: [] });
-    });
+    it.each(every ? (['SIGTERM', 'SIGINT'] as const) : (['SIGTERM'] as const))(
+      'ends with 0 on %s when its jobs have ended',
+      async (signal) => {
+        const config = await configure(engine);
+        const child = new FixtureProcess(config);
+        await child.told('worker:ready');
+        await child.enqueue('slow', 300);
+        await until('the job runs', () => entries(config.ledger, 'slow').includes('start'));
+        expect(await child.kill(signal)).toEqual({ code: 0, signal: null });
+        expect(entries(config.ledger, 'slow')).toEqual(['start', 'end']);
+        expect(child.messages.find(({ name }) => name === 'worker:drained')).toMatchObject({ orphans: [] });
+      },
+    );
 
     it('ends with 0 when a handler stops at the soft deadline, and its job is back in the queue', async () => {
       const config = { ...(await configure(engine)), drain: { soft: 50, hard: LONG_MS } };
@@ -43,10 +50,7 @@ export function runContract(engine: TestEngine): void {
       await runsAgain(config, 'stuck', id);
     });
 
-    it.each([
-      ['SIGTERM', 'SIGTERM'],
-      ['SIGINT', 'SIGTERM'],
-    ] as const)('puts back at once when %s is followed by %s', async (first, second) => {
+    it.each(pairs)('puts back at once when %s is followed by %s', async (first, second) => {
       const config = { ...(await configure(engine)), drain: { soft: LONG_MS, hard: LONG_MS } };
       const child = new FixtureProcess(config);
       await child.told('worker:ready');
@@ -75,5 +79,11 @@ async function configure(engine: TestEngine): Promise<FixtureConfig> {
   const folder = await temporaryFolder();
   const app = uniqueName('run');
   if (engine.kind === 'redis') onTestFinished(() => deleteKeys(engine.url, app));
-  return { app, queue: 'work', ledger: join(folder, 'ledger'), url: engine.kind === 'redis' ? engine.url : `embedded:${join(folder, 'data')}`, lockDuration: LONG_MS };
+  return {
+    app,
+    queue: 'work',
+    ledger: join(folder, 'ledger'),
+    url: engine.kind === 'redis' ? engine.url : `embedded:${join(folder, 'data')}`,
+    lockDuration: LONG_MS,
+  };
 }

@@ -1,6 +1,9 @@
 import type { Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { publicId } from '../task/id.ts';
+import { Deferred } from './deferred.ts';
+
+const PUT_BACK_MS = 3000;
 
 interface RunningJob {
   readonly attempt: Attempt;
@@ -31,10 +34,18 @@ export class RunningJobs {
     for (const { attempt } of this.#jobs.values()) attempt.context?.abort(reason);
   }
 
-  /** Puts every one back without using an attempt; returns their public ids, also of those that could not be. */
+  /**
+   * Puts every one back without using an attempt; returns their public ids, also of those that could not be. An engine
+   * that is away is not waited for.
+   */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs.entries()];
-    await Promise.all(orphans.map(([, { attempt, lane }]) => lane.putBack(attempt.job.id).catch(onError)));
+    const puttingBack = Promise.all(orphans.map(([, { attempt, lane }]) => lane.putBack(attempt.job.id).catch(onError)));
+    const late = new Deferred<'late'>();
+    const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);
+    if ((await Promise.race([puttingBack, late.promise])) === 'late')
+      onError(new Error(`The engine did not answer within ${PUT_BACK_MS} ms.`));
+    clearTimeout(timer);
     return orphans.map(([id]) => id);
   }
 }

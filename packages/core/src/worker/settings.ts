@@ -58,10 +58,15 @@ const workerOptions = z.strictObject({
 export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap<string, string>): WorkerSettings {
   const { queues, tasks, drain, lockDuration } = parseOptions(workerOptions, options, 'app.worker()');
   for (const task of tasks ?? []) {
-    if (!queuesByTask.has(task)) throw new OxbowError('unknown_task', `app.worker(): there is no task "${task}" with a handler. Known: ${[...queuesByTask.keys()].join(', ') || 'none'}.`);
+    if (!queuesByTask.has(task))
+      throw new OxbowError(
+        'unknown_task',
+        `app.worker(): there is no task "${task}" with a handler. Known: ${[...queuesByTask.keys()].join(', ') || 'none'}.`,
+      );
   }
   const lockDurationMs = parseDuration(lockDuration ?? '30s', 'app.worker(): lockDuration');
-  if (lockDurationMs < MIN_LOCK_MS) throw new OxbowError('invalid_options', `app.worker(): lockDuration must be at least ${MIN_LOCK_MS} ms.`);
+  if (lockDurationMs < MIN_LOCK_MS)
+    throw new OxbowError('invalid_options', `app.worker(): lockDuration must be at least ${MIN_LOCK_MS} ms.`);
   return {
     queues: resolveQueues(queues, tasks ?? [...queuesByTask.keys()], queuesByTask),
     tasks: tasks === undefined ? undefined : new Set(tasks),
@@ -71,9 +76,16 @@ export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap
   };
 }
 
-function resolveQueues(given: Readonly<Record<string, number>> | undefined, tasks: readonly string[], queuesByTask: ReadonlyMap<string, string>): ReadonlyMap<string, number> {
-  const queues = new Map(given === undefined ? tasks.map((task) => [queuesByTask.get(task) ?? 'default', DEFAULT_CONCURRENCY]) : Object.entries(given));
+function resolveQueues(
+  given: Readonly<Record<string, number>> | undefined,
+  tasks: readonly string[],
+  queuesByTask: ReadonlyMap<string, string>,
+): ReadonlyMap<string, number> {
+  const queues = new Map(
+    given === undefined ? tasks.map((task) => [queuesByTask.get(task) ?? 'default', DEFAULT_CONCURRENCY]) : Object.entries(given),
+  );
   for (const queue of queues.keys()) assertName('queue', queue);
-  if (queues.size === 0) throw new OxbowError('invalid_options', 'app.worker(): there is nothing to run: declare tasks with handlers first, or name queues.');
+  if (queues.size === 0)
+    throw new OxbowError('invalid_options', 'app.worker(): there is nothing to run: declare tasks with handlers first, or name queues.');
   return queues;
 }

@@ -2,7 +2,7 @@ import type { Verdict } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { toFailureRecord } from '../execution/failure.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import { withFailure } from '../task/envelope.ts';
+import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
 /**
  * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
@@ -19,23 +19,30 @@ export async function toVerdict(outcome: Outcome, attempt: Attempt): Promise<Ver
     case 'failed':
     case 'cancelled':
     case 'expired':
-      await recordFailure(outcome.error, attempt);
+      await recordFailure(outcome.kind, outcome.error, attempt);
       return { kind: 'fail', error: outcome.error };
   }
 }
 
-async function recordFailure(error: Error, { job, envelope }: Attempt): Promise<void> {
+async function recordFailure(end: FailedEnd, error: Error, { job, envelope }: Attempt): Promise<void> {
   if (envelope === undefined || !isOurs(job.data)) {
-    nameCode(error);
+    nameCode(end, error);
     return;
   }
-  const failure = { error: toFailureRecord(error), attemptsMade: job.attemptsMade, stalledCounter: job.stalledCounter };
+  const failure = {
+    error: toFailureRecord(error),
+    end: end === 'failed' ? undefined : end,
+    attemptsMade: job.attemptsMade,
+    stalledCounter: job.stalledCounter,
+  };
   await job.updateData(withFailure(envelope, failure));
 }
 
 /** Data that is not ours is not changed; the code goes into the stack, as in Node's own errors, for who reads the job. */
-function nameCode(error: Error): void {
-  const { code } = error as { readonly code?: unknown };
+function nameCode(end: FailedEnd, error: Error): void {
+  const own = (error as { readonly code?: unknown }).code;
+  // A code of the user's own must not read as another end than it was.
+  const code = end !== 'failed' ? end : own === 'cancelled' || own === 'expired' ? undefined : own;
   if (typeof code !== 'string' || error.stack === undefined) return;
   if (error.stack.startsWith(`${error.name}: `)) error.stack = `${error.name} [${code}]${error.stack.slice(error.name.length)}`;
 }

@@ -36,13 +36,15 @@ export function workerContract(engine: TestEngine): void {
     it('runs several queues, each with its own concurrency', async () => {
       const { app, queue, name, work } = stage();
       const gates = { a: new Gate(), b: new Gate() };
-      const [a, b] = (['a', 'b'] as const).map((which) => app.task(name(which), { queue: `${queue}-${which}`, run: () => gates[which].pass() }));
+      const [a, b] = (['a', 'b'] as const).map((which) =>
+        app.task(name(which), { queue: `${queue}-${which}`, run: () => gates[which].pass() }),
+      );
       await work({ queues: { [`${queue}-a`]: 1, [`${queue}-b`]: 2 } });
       const handles = [...(await a!.enqueueMany([undefined, undefined])), ...(await b!.enqueueMany([undefined, undefined, undefined]))];
       await until('slots are taken', () => gates.a.arrived === 1 && gates.b.arrived === 2);
       gates.a.open();
       gates.b.open();
-      await Promise.all(handles.map((handle) => handle.result()));
+      expect(await Promise.all(handles.map((handle) => handle.result()))).toHaveLength(5);
     });
 
     it('leaves other queues alone', async () => {
@@ -77,7 +79,11 @@ export function workerContract(engine: TestEngine): void {
       let ran = false;
       const task = app.task(name('never'), { queue, run: () => void (ran = true) });
       const handle = await task.enqueue();
-      const worker = app.worker({ queues: { [queue]: 1 }, startup: () => Promise.reject(new Error('no pool')), shutdown: () => void (ran = true) });
+      const worker = app.worker({
+        queues: { [queue]: 1 },
+        startup: () => Promise.reject(new Error('no pool')),
+        shutdown: () => void (ran = true),
+      });
       await expect(worker.start()).rejects.toThrow('no pool');
       expect(await worker.drain()).toEqual({ orphans: [] });
       expect((await handle.status()).status).toBe('waiting');
@@ -157,7 +163,10 @@ export function workerContract(engine: TestEngine): void {
 
     it('gives the handler ids, queue and attempt', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('who'), { queue, run: (_: undefined, { id, name: task, queue: from, attempt, signal }) => ({ id, task, from, attempt, aborted: signal.aborted }) });
+      const task = app.task(name('who'), {
+        queue,
+        run: (_: undefined, { id, name: task, queue: from, attempt, signal }) => ({ id, task, from, attempt, aborted: signal.aborted }),
+      });
       await work();
       const handle = await task.enqueue();
       expect(await handle.result()).toEqual({ id: handle.id, task: task.name, from: queue, attempt: 1, aborted: false });

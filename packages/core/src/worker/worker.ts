@@ -33,6 +33,7 @@ export interface Drained {
 }
 
 const RETRY_OPEN_MS = 1000;
+const IDLE_CLOSE_MS = 2000;
 
 /**
  * Runs jobs in this process: new → starting → running → draining → drained. Once drained it does not start again.
@@ -138,7 +139,12 @@ export class Worker<Deps = unknown> {
 
   #openLanes(): readonly Lane[] {
     const { engine, signals, policies } = this.#source;
-    const runner = new AttemptRunner({ ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps }, composePipeline(policies), this.#running, signals);
+    const runner = new AttemptRunner(
+      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps },
+      composePipeline(policies),
+      this.#running,
+      signals,
+    );
     return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
       const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
       return Array.from({ length: count }, (_, i) => this.#openLane(queue, share(concurrency, count, i), runner));
@@ -191,10 +197,19 @@ export class Worker<Deps = unknown> {
 
   /** The two deadlines. Returns who had to be put back. */
   async #settle(closed: Promise<unknown>): Promise<readonly string[]> {
+    // With nothing to wait for, only an engine that is away can hold a close up.
+    if (this.#running.size === 0 && !(await this.#endsWithin(closed, Math.min(IDLE_CLOSE_MS, this.#settings.softMs))))
+      return this.#abandon([]);
     if (await this.#endsWithin(closed, this.#settings.softMs)) return [];
     this.#running.abortAll(new ShutdownError());
     if (await this.#endsWithin(closed, this.#settings.hardMs)) return [];
-    const orphans = await this.#running.putBackAll((error) => this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'));
+    const orphans = await this.#running.putBackAll((error) =>
+      this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'),
+    );
+    return this.#abandon(orphans);
+  }
+
+  async #abandon(orphans: readonly string[]): Promise<readonly string[]> {
     await Promise.all(this.#lanes.map((lane) => lane.abandon()));
     return orphans;
   }

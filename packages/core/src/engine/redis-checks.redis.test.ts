@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { entries, FixtureProcess, temporaryFolder } from '../testing/fixture-process.ts';
+import { RedisServer, withOwnRedis } from '../testing/redis-server.ts';
+import { until } from '../testing/until.ts';
+import { startWorker, uniqueName, withApp } from '../testing/with-app.ts';
+
+const FIVE_MINUTES_MS = 300_000;
+const CLOCK = fileURLToPath(new URL('../testing/shifted-clock.mjs', import.meta.url));
+
+withOwnRedis('what a Redis server is checked for', () => {
+  const on = (url: string) => ({ kind: 'redis', url }) as const;
+  const evicting = () => RedisServer.started('--maxmemory-policy', 'allkeys-lru');
+
+  it('refuses to open on a server that may evict keys, when told to', async () => {
+    const app = withApp(on((await evicting()).url), { evictionPolicy: 'error' });
+    await expect(app.ready()).rejects.toMatchObject({
+      code: 'engine_unsupported',
+      message: expect.stringContaining('allkeys-lru') as string,
+    });
+    await expect(app.task('task', { run: () => null }).enqueue()).rejects.toMatchObject({ code: 'engine_unsupported' });
+    await expect(app.worker().start()).rejects.toMatchObject({ code: 'engine_unsupported' });
+  });
+
+  it.each([
+    ['warns', {}, 1],
+    ['is silent when told to ignore it', { evictionPolicy: 'ignore' }, 0],
+  ] as const)('%s on a server that may evict keys', async (_, options, warnings) => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+    const app = withApp(on((await evicting()).url), { ...options, logger });
+    await app.ready();
+    expect(lines.filter((line) => line.includes('allkeys-lru'))).toHaveLength(warnings);
+  });
+
+  it('opens where CONFIG is refused: the policy is unknown', async () => {
+    const server = await RedisServer.started('--maxmemory-policy', 'allkeys-lru', '--rename-command', 'CONFIG', '');
+    const app = withApp(on(server.url), { evictionPolicy: 'error' });
+    await app.ready();
+    const task = app.task('task', { run: () => 'ran' });
+    await startWorker(app, {});
+    expect(await (await task.enqueue()).result()).toBe('ran');
+  });
+
+  it('connects by rediss:// with a private CA, and refuses a certificate that nobody vouches for', async () => {
+    const folder = await temporaryFolder();
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    await promisify(execFile)('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...subject,
+    ]);
+    const port = await freePort();
+    await RedisServer.started(
+      '--tls-port',
+      String(port),
+      '--tls-cert-file',
+      cert,
+      '--tls-key-file',
+      key,
+      '--tls-ca-cert-file',
+      cert,
+      '--tls-auth-clients',
+      'no',
+    );
+    const url = `rediss://127.0.0.1:${port}`;
+    const app = withApp(on(url), { tls: { ca: await readFile(cert) } });
+    const task = app.task('task', { run: () => 'sealed' });
+    await startWorker(app, {});
+    expect(await (await task.enqueue()).result()).toBe('sealed');
+    const stranger = withApp(on(url), { connectTimeout: 500 });
+    await expect(stranger.ready()).rejects.toMatchObject({ code: 'engine_unavailable' });
+    await app.close();
+  });
+
+  it('does not let a worker fetch whose clock is five minutes off', async () => {
+    const server = await RedisServer.started();
+    const ledger = join(await temporaryFolder(), 'ledger');
+    const config = { app: uniqueName(), url: server.url, queue: 'work', ledger };
+    const env = { OXBOW_CLOCK_SHIFT_MS: String(FIVE_MINUTES_MS) };
+    const child = new FixtureProcess(config, { imports: [CLOCK], env });
+    const { offsetMs = 0 } = await child.told('engine:clock-skewed');
+    expect(Math.abs(offsetMs + FIVE_MINUTES_MS)).toBeLessThan(10_000);
+    await child.told('worker:ready');
+    const app = withApp(on(server.url), { name: config.app });
+    const id = await child.enqueue('note', 1);
+    // A worker with the right time takes what comes later, and the skewed one has taken nothing.
+    const sane = new FixtureProcess({ ...config, ledger: `${ledger}.sane` });
+    await sane.told('worker:ready');
+    await until('the sane worker runs the job', async () => (await app.handle(id).status()).status === 'succeeded');
+    expect(entries(ledger, 'start')).toEqual([]);
+    expect(entries(`${ledger}.sane`, 'end')).toEqual(['1']);
+    expect(await child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}

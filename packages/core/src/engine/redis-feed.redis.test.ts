@@ -1,0 +1,130 @@
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { onRedis } from '../testing/engines.ts';
+import { Gate } from '../testing/gate.ts';
+import { until } from '../testing/until.ts';
+import { startWorker, withApp } from '../testing/with-app.ts';
+
+onRedis((engine) => {
+  const client = (): Redis => {
+    const redis = new Redis(engine.url);
+    onTestFinished(() => redis.disconnect());
+    return redis;
+  };
+
+  /** Connections of an app by the part of their name that says what they are for. */
+  const connections = async (redis: Redis, app: string): Promise<readonly { readonly id: string; readonly name: string }[]> => {
+    const list = (await redis.client('LIST')) as string;
+    return list.split('\n').flatMap((line) => {
+      const [, id = '', name = ''] = /^id=(\d+) .*? name=(\S*)/u.exec(line) ?? [];
+      return name.startsWith(`oxbow:${app}:`) ? [{ id, name: name.slice(`oxbow:${app}:`.length) }] : [];
+    });
+  };
+
+  describe('event feed', { timeout: 60_000 }, () => {
+    it('loses no result when the stream is trimmed away under it', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const gate = new Gate();
+      const task = app.task('task', { run: (n: number) => gate.pass().then(() => n) });
+      const handles = await task.enqueueMany([1, 2, 3, 4, 5]);
+      const results = Promise.all(handles.map((handle) => handle.result()));
+      await startWorker(app, {});
+      await until('all run', () => gate.arrived === 5);
+      const trimming = setInterval(() => void redis.xtrim(`{oxbow:${app.name}}:q:default:events`, 'MAXLEN', 0), 1);
+      onTestFinished(() => clearInterval(trimming));
+      gate.open();
+      expect(await results).toEqual([1, 2, 3, 4, 5]);
+    });
+
+    it('loses no result when its connection is killed, again and again', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const gate = new Gate();
+      const task = app.task('task', { run: (n: number) => gate.pass().then(() => n) });
+      const handles = await task.enqueueMany([1, 2, 3]);
+      const results = Promise.all(handles.map((handle) => handle.result()));
+      await startWorker(app, {});
+      await until('all run', () => gate.arrived === 3);
+      for (let kills = 0; kills < 3; kills++) {
+        const feed = await until('the feed is connected', async () =>
+          (await connections(redis, app.name)).find(({ name }) => name === 'feed'),
+        );
+        await redis.client('KILL', 'ID', feed.id);
+      }
+      gate.open();
+      expect(await results).toEqual([1, 2, 3]);
+    });
+
+    it('loses no result when every connection of the app is killed', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const gate = new Gate();
+      const task = app.task('task', { run: (n: number) => gate.pass().then(() => n) });
+      const handles = await task.enqueueMany([1, 2, 3]);
+      const results = Promise.all(handles.map((handle) => handle.result()));
+      await startWorker(app, {});
+      await until('all run', () => gate.arrived === 3);
+      for (const { id } of await connections(redis, app.name)) await redis.client('KILL', 'ID', id);
+      gate.open();
+      expect(await results).toEqual([1, 2, 3]);
+      expect(await (await task.enqueue(4)).result()).toBe(4);
+    });
+
+    it('reads the streams of all queues on one connection', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const task = app.task('task', { run: () => null });
+      const watch = async (queue: string): Promise<void> => {
+        const changes = (await task.enqueue(undefined, { queue })).changes();
+        await changes.next();
+      };
+      await watch('first');
+      const before = await until('the feed is connected', async () => {
+        const found = await connections(redis, app.name);
+        return found.some(({ name }) => name === 'feed') && found;
+      });
+      expect(before.map(({ name }) => name).toSorted()).toEqual(['feed', 'producer']);
+      for (let n = 0; n < 20; n++) await watch(`queue-${n}`);
+      expect((await connections(redis, app.name)).map(({ id }) => id).toSorted()).toEqual(before.map(({ id }) => id).toSorted());
+    });
+
+    it('delivers to every watched queue', async () => {
+      const app = withApp(engine);
+      const queues = Array.from({ length: 12 }, (_, n) => `queue-${n}`);
+      const task = app.task('task', { run: (_: undefined, ctx) => ctx.queue });
+      const waits = queues.map(async (queue) => (await task.enqueue(undefined, { queue })).result());
+      await startWorker(app, { queues: Object.fromEntries(queues.map((queue) => [queue, 1])) });
+      expect(await Promise.all(waits)).toEqual(queues);
+    });
+
+    it('opens no connection for an app that only enqueues, beyond one', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const task = app.task('task', { run: () => null });
+      await task.enqueueMany([undefined, undefined]);
+      expect((await connections(redis, app.name)).map(({ name }) => name)).toEqual(['producer']);
+      await app.close();
+      await until('it is closed', async () => (await connections(redis, app.name)).length === 0);
+    });
+
+    it('opens several lanes for a concurrency of 40, and closes them', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const gate = new Gate();
+      const task = app.task('task', { run: () => gate.pass() });
+      const worker = await startWorker(app, { queues: { default: 40 } });
+      const lanes = async (): Promise<number> =>
+        (await connections(redis, app.name)).filter(({ name }) => name === 'worker:default').length;
+      expect(await lanes()).toBeGreaterThan(1);
+      const handles = await task.enqueueMany(Array.from({ length: 60 }, () => undefined));
+      await until('40 run', () => gate.arrived >= 40);
+      await Promise.all(handles.map((handle) => handle.status()));
+      expect(gate.arrived).toBe(40);
+      gate.open();
+      await Promise.all(handles.map((handle) => handle.result()));
+      await worker.drain();
+      await until('the lanes are closed', async () => (await lanes()) === 0);
+    });
+  });
+});
