@@ -2,19 +2,22 @@ import { EventEmitter } from 'node:events';
 import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 
-interface JobSignal {
+/** Which job a signal is about. */
+export interface JobSignal {
   /** Public id, `<jobId>@<queue>`. */
   readonly id: string;
   readonly task: string;
   readonly queue: string;
 }
 
-interface AttemptSignal extends JobSignal {
+/** One attempt of it. */
+export interface AttemptSignal extends JobSignal {
   /** From 1. */
   readonly attempt: number;
 }
 
-interface EndedSignal extends AttemptSignal {
+/** An attempt that has ended. */
+export interface EndedSignal extends AttemptSignal {
   /** Of this attempt. */
   readonly durationMs: number;
 }

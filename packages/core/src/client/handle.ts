@@ -36,7 +36,10 @@ export class JobHandle<Result = unknown> {
   readonly #jobId: string;
   readonly #mark: number | undefined;
 
-  /** @param mark - the watcher's, from before the job was added; without one the job is looked up first. */
+  /**
+   * @param mark - the watcher's, from before the job was added; without one the job is looked up first.
+   * @internal
+   */
   constructor(source: HandleSource, queue: string, jobId: string, mark?: number) {
     this.#mark = mark;
     this.#source = source;

@@ -26,6 +26,7 @@ export class Task<In, Result> {
   readonly #settings: EnqueueSettings;
   readonly #handles: HandleSource;
 
+  /** @internal */
   constructor(definition: TaskDefinition, settings: EnqueueSettings, handles: HandleSource) {
     this.name = definition.name;
     this.queue = definition.queue;
@@ -91,6 +92,7 @@ export class Task<In, Result> {
 export class Contract<In, Input, Returned, Result, Deps, State extends string> extends Task<In, Result> {
   readonly #implement: (handler: Handler<Input, Returned, Deps, State>) => void;
 
+  /** @internal */
   constructor(definition: TaskDefinition, settings: EnqueueSettings, handles: HandleSource) {
     super(definition, settings, handles);
     this.#implement = (handler) => {

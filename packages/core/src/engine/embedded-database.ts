@@ -26,12 +26,16 @@ const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path
 /**
  * Sequential scans: nothing gathers statistics in PGlite, so the planner takes every table for a small one, and a plan
  * that was made while it was small is kept for ever. BullMQ has an index for every statement of a job's life.
+ * Buffers: Postgres' default of 128 MB is resident from the start, and this holds some 40,000 jobs.
  * Log: how much of it is kept for reuse at a checkpoint.
  */
-const SETTINGS = ['search_path=bullmq,public', 'enable_seqscan=off', 'min_wal_size=8MB', 'max_wal_size=32MB'].flatMap((setting) => [
-  '-c',
-  setting,
-]);
+const SETTINGS = [
+  'search_path=bullmq,public',
+  'enable_seqscan=off',
+  'shared_buffers=32MB',
+  'min_wal_size=8MB',
+  'max_wal_size=32MB',
+].flatMap((setting) => ['-c', setting]);
 
 /**
  * Opens and brings BullMQ's tables up to date. `directory` undefined: in memory. The caller holds the directory's lock.

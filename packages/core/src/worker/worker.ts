@@ -56,6 +56,7 @@ export class Worker<Deps = unknown> {
   #deps: Deps | undefined;
   #startedUp = false;
 
+  /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
     this.#source = source;
     this.#options = options;
