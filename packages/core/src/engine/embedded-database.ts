@@ -23,6 +23,9 @@ interface PgliteModule {
 /** Beside this module's folder when built, in the package's dist when run from source. */
 const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path) => new URL(path, import.meta.url));
 
+/** As scripts/build-snapshot.mjs: the log's limits below need small segments. */
+const NEW_DIRECTORY = ['--wal-segsize=1', '--no-data-checksums'];
+
 /**
  * Sequential scans: nothing gathers statistics in PGlite, so the planner takes every table for a small one, and a plan
  * that was made while it was small is kept for ever. BullMQ has an index for every statement of a job's life.
@@ -99,7 +102,12 @@ function create(
   { PGlite: Database }: PgliteModule,
   { startParams = Database.defaultStartParams, ...options }: PGliteOptions,
 ): Promise<PGlite> {
-  return Database.create({ ...options, parsers: { ...unescapingParsers }, startParams: [...startParams, ...SETTINGS] });
+  return Database.create({
+    ...options,
+    initDbStartParams: [...NEW_DIRECTORY],
+    parsers: { ...unescapingParsers },
+    startParams: [...startParams, ...SETTINGS],
+  });
 }
 
 async function snapshot(): Promise<Pick<PGliteOptions, 'loadDataDir'>> {
