@@ -103,9 +103,10 @@ export class BullLane implements Lane {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
-      return await settle(job, token, verdict);
+      return verdict.kind === 'complete' ? verdict.value : await settle(job, token, verdict);
     } finally {
-      this.#running.delete(id);
+      // A job whose lock was lost can run here twice.
+      if (this.#running.get(id) === running) this.#running.delete(id);
     }
   }
 }
@@ -114,10 +115,8 @@ export class BullLane implements Lane {
  * What BullMQ reads of the job's options when an attempt ends is set here, in memory: the verdict has decided, not the
  * stored options.
  */
-async function settle(job: Job, token: string, verdict: Verdict): Promise<unknown> {
+async function settle(job: Job, token: string, verdict: Exclude<Verdict, { readonly kind: 'complete' }>): Promise<never> {
   switch (verdict.kind) {
-    case 'complete':
-      return verdict.value;
     case 'fail':
       job.opts.attempts = job.attemptsMade + 1;
       job.opts.stackTraceLimit = KEPT_STACKS;

@@ -21,7 +21,6 @@ export function createRedisClient(target: RedisTarget, name: string): Redis {
     retryStrategy: reconnectDelayMs,
     ...(target.tls === undefined ? {} : { tls: target.tls }),
   });
-  client.on('connect', () => writeTogether(client));
   return hideCommands(client);
 }
 
@@ -41,33 +40,6 @@ function expectSecondError({ stream }: Redis): void {
 /** Full jitter up to 2 s, so that a fleet does not come back in step. */
 function reconnectDelayMs(times: number): number {
   return 50 + Math.round(Math.random() * Math.min(100 * 2 ** Math.min(times, 5), 2000));
-}
-
-const WRITES_PER_CALL = Number(process.env['OXBOW_WPC'] ?? 8);
-
-/**
- * Commands that are sent in one tick leave in few system calls. ioredis writes each by itself, which is most of what a
- * no-op job costs; all in one would leave the server idle while we write and us while it works.
- */
-function writeTogether(client: Redis): void {
-  const { stream } = client;
-  const write = stream.write.bind(stream) as (chunk: string | Buffer) => boolean;
-  let held = 0;
-  const flush = (): void => {
-    if (held === 0) return;
-    held = 0;
-    stream.uncork();
-  };
-  stream.write = ((chunk: string | Buffer): boolean => {
-    if (held === 0) {
-      stream.cork();
-      process.nextTick(flush);
-    }
-    held += 1;
-    const more = write(chunk);
-    if (held >= WRITES_PER_CALL) flush();
-    return more;
-  }) as typeof stream.write;
 }
 
 /** Host, port and database, without credentials. @throws OxbowError `invalid_url` */

@@ -122,14 +122,12 @@ async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
   return { kind: 'succeeded', value };
 }
 
-async function runHandler(attempt: Attempt): Promise<Outcome> {
+function runHandler(attempt: Attempt): Promise<Outcome> {
   const handler = attempt.definition?.handler;
-  try {
-    const value = await runAs(attempt.job.name, () => handler?.(attempt.input as never, attempt.context as never));
-    return { kind: 'succeeded', value };
-  } catch (thrown) {
-    return outcomeOf(thrown, attempt);
-  }
+  return runAs(attempt.job.name, () => handler?.(attempt.input as never, attempt.context as never)).then(
+    (value): Outcome => ({ kind: 'succeeded', value }),
+    (thrown: unknown) => outcomeOf(thrown, attempt),
+  );
 }
 
 function failed(error: Error): Promise<Outcome> {

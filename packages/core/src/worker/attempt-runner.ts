@@ -44,7 +44,8 @@ export class AttemptRunner {
     const startedAt = performance.now();
     try {
       const outcome = await this.#pipeline(attempt);
-      const verdict = await toVerdict(outcome, attempt);
+      const deciding = toVerdict(outcome, attempt);
+      const verdict = deciding instanceof Promise ? await deciding : deciding;
       this.#log(outcome, attempt);
       if (!this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
       // Read now: BullMQ counts the attempt when it records it.

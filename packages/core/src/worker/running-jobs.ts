@@ -5,33 +5,29 @@ import { Deferred } from './deferred.ts';
 
 const PUT_BACK_MS = 3000;
 
-interface RunningJob {
-  readonly attempt: Attempt;
-  readonly lane: Lane;
-}
-
 /** The attempts that run in this worker now. */
 export class RunningJobs {
-  readonly #jobs = new Map<string, RunningJob>();
+  /** By attempt: a job whose lock was lost can run here twice. */
+  readonly #jobs = new Map<Attempt, Lane>();
 
   get size(): number {
     return this.#jobs.size;
   }
 
   add(attempt: Attempt, lane: Lane): void {
-    this.#jobs.set(publicId(attempt.job.id, attempt.job.queue), { attempt, lane });
+    this.#jobs.set(attempt, lane);
   }
 
   remove(attempt: Attempt): void {
-    this.#jobs.delete(publicId(attempt.job.id, attempt.job.queue));
+    this.#jobs.delete(attempt);
   }
 
   abort(id: string, reason: Error): void {
-    this.#jobs.get(id)?.attempt.context?.abort(reason);
+    for (const attempt of this.#jobs.keys()) if (idOf(attempt) === id) attempt.context?.abort(reason);
   }
 
   abortAll(reason: Error): void {
-    for (const { attempt } of this.#jobs.values()) attempt.context?.abort(reason);
+    for (const attempt of this.#jobs.keys()) attempt.context?.abort(reason);
   }
 
   /**
@@ -39,13 +35,17 @@ export class RunningJobs {
    * that is away is not waited for.
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
-    const orphans = [...this.#jobs.entries()];
-    const puttingBack = Promise.all(orphans.map(([, { attempt, lane }]) => lane.putBack(attempt.job.id).catch(onError)));
+    const orphans = [...this.#jobs];
+    const puttingBack = Promise.all(orphans.map(([attempt, lane]) => lane.putBack(attempt.job.id).catch(onError)));
     const late = new Deferred<'late'>();
     const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);
     if ((await Promise.race([puttingBack, late.promise])) === 'late')
       onError(new Error(`The engine did not answer within ${PUT_BACK_MS} ms.`));
     clearTimeout(timer);
-    return orphans.map(([id]) => id);
+    return orphans.map(([attempt]) => idOf(attempt));
   }
+}
+
+function idOf({ job }: Attempt): string {
+  return publicId(job.id, job.queue);
 }

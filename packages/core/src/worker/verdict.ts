@@ -8,7 +8,7 @@ import { withFailure, type FailedEnd } from '../task/envelope.ts';
  * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
  * crash between the two writes finds it and does not run the handler again (pipeline step `recorded-failure`).
  */
-export async function toVerdict(outcome: Outcome, attempt: Attempt): Promise<Verdict> {
+export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise<Verdict> {
   switch (outcome.kind) {
     case 'succeeded':
       return { kind: 'complete', value: outcome.value };
@@ -19,8 +19,7 @@ export async function toVerdict(outcome: Outcome, attempt: Attempt): Promise<Ver
     case 'failed':
     case 'cancelled':
     case 'expired':
-      await recordFailure(outcome.kind, outcome.error, attempt);
-      return { kind: 'fail', error: outcome.error };
+      return recordFailure(outcome.kind, outcome.error, attempt).then(() => ({ kind: 'fail', error: outcome.error }));
   }
 }
 
