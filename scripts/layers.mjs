@@ -22,8 +22,19 @@ async function problemsOf(text) {
   const modules = cruise.modules.filter(({ source }) => sources.some((path) => source.startsWith(`${path}/`)));
   const imports = modules.reduce((sum, { dependencies }) => sum + dependencies.length, 0);
   console.log(`${modules.length} modules, ${imports} imports, ${cruise.summary.violations.length} violations`);
-  const blind = modules.length === 0 ? ['no module was cruised, so this gate checked nothing'] : await unseenImports(modules);
+  const blind = [...(await unseenSources(modules)), ...(await unseenImports(modules))];
   return [...blind, ...cruise.summary.violations.map(describeViolation)];
+}
+
+/** TypeScript sources that were not cruised: without swc none is, and what remains may be a single script. */
+async function unseenSources(modules) {
+  const seen = new Set(modules.map(({ source }) => source));
+  const entries = await Promise.all(
+    sources.map(async (folder) => (await readdir(`${root}/${folder}`, { recursive: true })).map((name) => `${folder}/${name}`)),
+  );
+  const files = entries.flat().filter((path) => path.endsWith('.ts'));
+  if (files.length === 0) return ['there is no source, so this gate checked nothing'];
+  return files.filter((path) => !seen.has(path)).map((path) => `${path}: it was not cruised`);
 }
 
 /** Modules whose text has an import that the parser did not see. */
