@@ -6,7 +6,7 @@ import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
 import { DEFAULT_UNKNOWN_TASK_GRACE_MS } from './policies/unknown-task.ts';
-import { parseDuration, type Duration } from './task/duration.ts';
+import { durationOption, parseDuration, type Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions } from './task/options.ts';
 import { DEFAULT_LIMITS, type PayloadLimits } from './task/payload.ts';
@@ -66,8 +66,7 @@ export interface AppSettings {
   readonly evictionPolicy: 'ignore' | 'warn' | 'error';
 }
 
-const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '5s'");
-const retention = z.strictObject({ age: duration.optional(), count: z.int().min(0).optional() });
+const retention = z.strictObject({ age: durationOption.optional(), count: z.int().min(0).optional() });
 const limit = z.int().min(1);
 
 const appOptions = z.strictObject({
@@ -77,9 +76,9 @@ const appOptions = z.strictObject({
   limits: z.strictObject({ bytes: limit.optional(), depth: limit.optional(), keys: limit.optional() }).optional(),
   maxResultBytes: limit.optional(),
   maxCrashes: limit.optional(),
-  unknownTaskGrace: duration.optional(),
+  unknownTaskGrace: durationOption.optional(),
   retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional() }).optional(),
-  connectTimeout: duration.optional(),
+  connectTimeout: durationOption.optional(),
   tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
   evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
   logger: z.custom<Logger>((value) => typeof (value as Logger | undefined)?.child === 'function', 'must be a pino logger').optional(),

@@ -5,7 +5,7 @@ import { once } from '../execution/attempt.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import type { TaskDefinition } from '../task/definition.ts';
-import { MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
+import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope } from '../task/envelope.ts';
 import { newJobId, publicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
@@ -48,13 +48,12 @@ export interface EnqueueSettings {
 
 const DEFAULT_PRIORITY = 5;
 const MAX_HEADERS_BYTES = 16_384;
-const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '5m'");
 
 const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
-  delay: duration.optional(),
+  delay: durationOption.optional(),
   at: z.date().optional(),
   priority: z.int().min(0).max(9).optional(),
-  expires: z.union([z.date(), duration]).optional(),
+  expires: z.union([z.date(), durationOption]).optional(),
   queue: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
 import { assertOutsideTask } from '../execution/running.ts';
-import { parseDuration, type Duration } from '../task/duration.ts';
+import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { failureOf, isFinal, toJobStatus, type JobStatus } from './status.ts';
@@ -14,9 +14,7 @@ export interface ResultOptions {
 }
 
 const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
-  timeout: z
-    .custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'")
-    .optional(),
+  timeout: durationOption.optional(),
 }) as z.ZodType<ResultOptions>;
 
 /** What handles of one app share. */

@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { entries, FixtureProcess, temporaryFolder } from '../testing/fixture-process.ts';
-import { RedisServer, withOwnRedis } from '../testing/redis-server.ts';
+import { freePort, RedisServer, withOwnRedis } from '../testing/redis-server.ts';
 import { until } from '../testing/until.ts';
 import { startWorker, uniqueName, withApp } from '../testing/with-app.ts';
 
@@ -110,12 +108,3 @@ withOwnRedis('what a Redis server is checked for', () => {
     expect(await child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}

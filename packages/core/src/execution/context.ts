@@ -3,7 +3,7 @@ import type { ActiveJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodePayload, DEFAULT_LIMITS } from '../task/payload.ts';
-import { parseDuration, type Duration } from '../task/duration.ts';
+import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
@@ -25,7 +25,7 @@ export interface RetryRequestOptions {
 }
 
 const retryRequest: z.ZodType<RetryRequestOptions> = z.strictObject({
-  delay: z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '5s'").optional(),
+  delay: durationOption.optional(),
   reason: z.string().optional(),
 }) as z.ZodType<RetryRequestOptions>;
 

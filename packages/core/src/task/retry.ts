@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OxbowError } from '../errors.ts';
-import { MAX_DURATION_MS, parseDuration, type Duration } from './duration.ts';
+import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from './duration.ts';
 
 /** An error class, or the `name` or `code` of errors. */
 export type ErrorMatcher = string | (abstract new (...args: never) => Error);
@@ -46,7 +46,6 @@ export interface RetryPolicy {
 export const MAX_ATTEMPTS = 100;
 
 const matcher = z.custom<ErrorMatcher>((value) => typeof value === 'string' || isClass(value), 'must be error classes, names or codes');
-const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '1s'");
 
 export const retryOptions: z.ZodType<RetryOptions> = z.strictObject({
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
@@ -55,8 +54,8 @@ export const retryOptions: z.ZodType<RetryOptions> = z.strictObject({
       z.custom<CustomBackoff>((value) => typeof value === 'function', 'must be options or a function'),
       z.strictObject({
         type: z.enum(['exponential', 'fixed']).optional(),
-        delay: duration.optional(),
-        max: duration.optional(),
+        delay: durationOption.optional(),
+        max: durationOption.optional(),
         jitter: z.enum(['full', 'equal', 'none']).optional(),
       }),
     ])

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OxbowError } from '../errors.ts';
-import { parseDuration, type Duration } from '../task/duration.ts';
+import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
 
@@ -39,7 +39,6 @@ export interface WorkerSettings {
 
 const DEFAULT_CONCURRENCY = 5;
 const MIN_LOCK_MS = 1000;
-const duration = z.custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', "must be a duration like '30s'");
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 
 const workerOptions = z.strictObject({
@@ -47,8 +46,8 @@ const workerOptions = z.strictObject({
   tasks: z.array(z.string()).optional(),
   startup: fn.optional(),
   shutdown: fn.optional(),
-  drain: z.strictObject({ soft: duration.optional(), hard: duration.optional() }).optional(),
-  lockDuration: duration.optional(),
+  drain: z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() }).optional(),
+  lockDuration: durationOption.optional(),
 });
 
 /**
