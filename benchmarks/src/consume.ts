@@ -2,10 +2,16 @@ import type { Side } from './sides.ts';
 
 const WARM_UP = 2000;
 
+/** Fills a queue, in a process that does not work it off: producers and workers are apart. */
+export async function fill(side: Side, jobs: number): Promise<Readonly<Record<string, number>>> {
+  const total = WARM_UP + jobs;
+  for (let added = 0; added < total; added += 1000) await side.addMany(Math.min(1000, total - added));
+  return {};
+}
+
 /** No-op jobs a second at one concurrency, after a warm-up, from a full queue; and this process's CPU a job. */
 export async function consume(side: Side, concurrency: number, jobs: number): Promise<Readonly<Record<string, number>>> {
   const total = WARM_UP + jobs;
-  for (let added = 0; added < total; added += 1000) await side.addMany(Math.min(1000, total - added));
   let done = 0;
   let startedAt = 0;
   let cpu = process.cpuUsage();

@@ -15,7 +15,8 @@ interface Case {
   readonly size: number;
   /** Metric → what is shown: ours ÷ raw or raw ÷ ours, or the difference. */
   readonly compare: readonly Comparison[];
-  readonly needsWorker?: boolean;
+  /** A queue of jobs, or a worker, that another process provides. */
+  readonly given?: 'jobs' | 'worker';
 }
 
 interface Comparison {
@@ -39,15 +40,15 @@ const rate = (bar: string): readonly Comparison[] => [
 ];
 
 const CASES: readonly Case[] = [
-  { name: 'consume-1', size: 15_000, compare: rate('≥ 0.95') },
-  { name: 'consume-10', size: 30_000, compare: rate('≥ 1.0') },
-  { name: 'consume-100', size: 40_000, compare: rate('≥ 1.0') },
+  { name: 'consume-1', given: 'jobs', size: 15_000, compare: rate('≥ 0.95') },
+  { name: 'consume-10', given: 'jobs', size: 30_000, compare: rate('≥ 1.0') },
+  { name: 'consume-100', given: 'jobs', size: 40_000, compare: rate('≥ 1.0') },
   { name: 'enqueue-burst', size: 40_000, compare: rate('≥ 1.0') },
   { name: 'enqueue-callers', size: 40_000, compare: rate('≥ 1.0') },
   {
     name: 'latency',
     size: 3000,
-    needsWorker: true,
+    given: 'worker',
     compare: [
       { metric: 'p50Ms', by: 'ratio', bar: '≤ 0.8' },
       { metric: 'p99Ms', by: 'ratio', bar: '≤ 0.8' },
@@ -87,7 +88,8 @@ async function compareSides(one: Case, server: string): Promise<Row[]> {
     const order: readonly SideName[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
     for (const side of order) {
       const app = `${one.name}-${stamp}-${run}`;
-      const worker = one.needsWorker === true ? await startWorker(side, server, app) : undefined;
+      if (one.given === 'jobs') await runMeasure('fill', side, server, app, size);
+      const worker = one.given === 'worker' ? await startWorker(side, server, app) : undefined;
       results[side].push(await runMeasure(one.name, side, server, app, size));
       await worker?.stop();
     }

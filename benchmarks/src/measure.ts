@@ -1,5 +1,5 @@
 /** One measurement in a process of its own: `measure.js <case> <side> <url> <app> <size>` prints one line of JSON. */
-import { consume } from './consume.ts';
+import { consume, fill } from './consume.ts';
 import { firstJob, pickUp, throughput } from './embedded.ts';
 import { burst, callers } from './enqueue.ts';
 import { footprint } from './footprint.ts';
@@ -19,6 +19,7 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
   'consume-100': () => withSide((opened) => consume(opened, 100, size)),
   'enqueue-burst': () => withSide((opened) => burst(opened, size)),
   'enqueue-callers': () => withSide((opened) => callers(opened, size)),
+  fill: () => withSide((opened) => fill(opened, size)),
   footprint: () => withSide((opened) => footprint(opened, url)),
   idle: () => withSide(idle),
   latency: () => latency(side as SideName, url, app, size),

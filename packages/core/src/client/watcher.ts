@@ -4,6 +4,9 @@ import { publicId } from '../task/id.ts';
 /** Without an event for this long a watched job is looked up again: a result is never lost with an event. */
 const RECHECK_MS = 15_000;
 
+/** For this long after its last watch a queue's events are still read: the next watch costs nothing. */
+const LINGER_MS = 5000;
+
 export interface JobWatch {
   /** An event of the job; `completed` brings its result in the fields. */
   readonly onEvent: (event: JobEvent) => void;
@@ -20,6 +23,7 @@ export class Watcher {
   /** Queue → job id → watches. */
   readonly #watches = new Map<string, Map<string, Set<JobWatch>>>();
   readonly #live = new Set<string>();
+  readonly #lingering = new Map<string, NodeJS.Timeout>();
   /** Public id → the job's end, oldest first. */
   readonly #ended = new Map<string, JobEvent>();
   #endings = 0;
@@ -41,6 +45,8 @@ export class Watcher {
     let watches = jobs.get(jobId);
     if (watches === undefined) jobs.set(jobId, (watches = new Set()));
     watches.add(watch);
+    clearTimeout(this.#lingering.get(queue));
+    this.#lingering.delete(queue);
     this.#recheck ??= setInterval(() => this.#doubtAll(), RECHECK_MS).unref();
     try {
       await this.#engine.open();
@@ -75,6 +81,7 @@ export class Watcher {
   close(): void {
     clearInterval(this.#recheck);
     this.#recheck = undefined;
+    for (const timer of this.#lingering.values()) clearTimeout(timer);
     this.#doubtAll();
     this.#watches.clear();
   }
@@ -85,7 +92,23 @@ export class Watcher {
     if (jobs === undefined || watches === undefined) return;
     watches.delete(watch);
     if (watches.size === 0) jobs.delete(jobId);
-    // The queue stays in the feed: the next watch of it costs nothing.
+    if (jobs.size === 0) this.#linger(queue);
+  }
+
+  #linger(queue: string): void {
+    clearTimeout(this.#lingering.get(queue));
+    this.#lingering.set(queue, setTimeout(() => this.#forget(queue), LINGER_MS).unref());
+  }
+
+  #forget(queue: string): void {
+    this.#lingering.delete(queue);
+    this.#live.delete(queue);
+    this.#watches.delete(queue);
+    this.#engine.feed.unwatch(queue);
+    this.#voidMarks();
+    if (this.#watches.size > 0) return;
+    clearInterval(this.#recheck);
+    this.#recheck = undefined;
   }
 
   #dispatch(event: JobEvent): void {
@@ -103,9 +126,13 @@ export class Watcher {
   }
 
   #doubt(queue: string): void {
-    // Marks taken before a gap are worth nothing.
-    this.#endings += REMEMBERED;
+    this.#voidMarks();
     for (const watches of this.#watches.get(queue)?.values() ?? []) for (const watch of [...watches]) watch.onDoubt();
+  }
+
+  /** Events have been missed: marks taken before are worth nothing. */
+  #voidMarks(): void {
+    this.#endings += REMEMBERED;
   }
 
   #doubtAll(): void {

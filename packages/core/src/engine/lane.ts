@@ -8,14 +8,28 @@ const KEPT_STACKS = 10;
 /** BullMQ's own limits fail a job without calling us: out of reach. */
 const NEVER = 2 ** 31 - 1;
 
+type FetchedJob = Job<unknown, unknown>;
+/** What BullMQ's typings leave out: a fetch may find nothing. */
+const NO_JOB = undefined as unknown as FetchedJob;
+
 /** BullMQ's worker, which answers an engine that refuses every fetch with back-off instead of a hot loop. */
 class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> {
   #failures = 0;
+  #fetched = false;
 
-  protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, unknown>> {
+  /**
+   * BullMQ starts the jobs of a row of fetches when the row ends, with the first fetch that finds nothing or the last
+   * free slot. After a job the row ends here at once, so that the job starts while the next fetch is on its way.
+   */
+  protected override async moveToActive(token: string, name?: string): Promise<FetchedJob> {
+    if (this.#fetched && !this['drained']) {
+      this.#fetched = false;
+      return NO_JOB;
+    }
     try {
       const job = await super.moveToActive(token, name);
       this.#failures = 0;
+      this.#fetched = job !== NO_JOB;
       return job;
     } catch (error) {
       this.#failures++;

@@ -20,6 +20,17 @@ withOwnRedis('a server that goes away', () => {
     await expect(app.ready()).rejects.toMatchObject({ code: 'engine_unavailable' });
   });
 
+  it('goes on when the server forgets its scripts', async () => {
+    const server = await RedisServer.started();
+    const app = withApp(on(server));
+    const task = app.task('task', { run: () => 'ran' });
+    await startWorker(app, {});
+    expect(await (await task.enqueue()).result()).toBe('ran');
+    await server.command('SCRIPT', 'FLUSH');
+    const handles = await task.enqueueMany([undefined, undefined, undefined]);
+    expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual(['ran', 'ran', 'ran']);
+  });
+
   it('rejects calls while the server is stopped, and takes them again when it is back', async () => {
     const server = await RedisServer.started();
     const app = withApp(on(server), { connectTimeout: 500 });

@@ -89,6 +89,27 @@ onRedis((engine) => {
       expect((await connections(redis, app.name)).map(({ id }) => id).toSorted()).toEqual(before.map(({ id }) => id).toSorted());
     });
 
+    it('reads nothing once nobody has waited for a while, and loses no result by that', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const task = app.task('task', { run: (n: number) => n });
+      const worker = await startWorker(app, {});
+      expect(await (await task.enqueue(1)).result()).toBe(1);
+      const reads = async (): Promise<boolean> =>
+        ((await redis.client('LIST')) as string)
+          .split('\n')
+          .some((line) => line.includes(`name=oxbow:${app.name}:feed `) && / flags=b /u.test(line));
+      let rests = 0;
+      const unread = await task.enqueue(2);
+      expect(await until('the feed reads', reads)).toBe(true);
+      // Between two reads of a feed that does not rest there is a moment without one, not ten looks in a row.
+      await until('the feed rests', async () => (rests = (await reads()) ? 0 : rests + 1) > 10);
+      await until('the job has ended', async () => (await unread.status()).status === 'succeeded');
+      expect(await unread.result()).toBe(2);
+      expect(await (await task.enqueue(3)).result()).toBe(3);
+      await worker.drain();
+    });
+
     it('delivers to every watched queue', async () => {
       const app = withApp(engine);
       const queues = Array.from({ length: 12 }, (_, n) => `queue-${n}`);

@@ -24,6 +24,8 @@ export class RedisFeed implements EventFeed {
   #listener: FeedListener | undefined;
   #readerId: number | undefined;
   #loop: Promise<void> | undefined;
+  /** Ends the wait for a queue to read. */
+  #wake: () => void = () => undefined;
   #closed = false;
 
   constructor(commands: Redis, reader: Redis, keyOf: (queue: string) => string) {
@@ -55,6 +57,7 @@ export class RedisFeed implements EventFeed {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#wake();
     // Away from the server a read that is under way never settles.
     const reading = this.#reader.status === 'ready' ? this.#loop : undefined;
     this.#reader.disconnect();
@@ -64,7 +67,10 @@ export class RedisFeed implements EventFeed {
   async #startWatching(queue: string): Promise<void> {
     const key = this.#keyOf(queue);
     const last = (await this.#commands.xrevrange(key, '+', '-', 'COUNT', 1)) as [string, string[]][];
+    // Unwatched meanwhile.
+    if (!this.#watching.has(queue)) return;
     this.#cursors.set(key, { queue, lastId: last[0]?.[0] ?? '0-0' });
+    this.#wake();
     if (this.#loop === undefined) this.#loop = this.#read();
     else if (this.#readerId !== undefined) await this.#commands.client('UNBLOCK', this.#readerId).catch(() => (this.#readerId = undefined));
   }
@@ -93,7 +99,7 @@ export class RedisFeed implements EventFeed {
   async #readOnce(): Promise<void> {
     const keys = [...this.#cursors.keys()];
     if (keys.length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, BLOCK_WITHOUT_UNBLOCK_MS).unref());
+      await new Promise<void>((resolve) => (this.#wake = resolve));
       return;
     }
     const ids = keys.map((key) => this.#cursors.get(key)?.lastId ?? '0-0');

@@ -1,9 +1,10 @@
-import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory, type QueueOptions, type WorkerOptions } from 'bullmq';
+import { QueueKeys, RedisConnection, type BackendFactory, type QueueOptions, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { OxbowError } from '../errors.ts';
 import { Availability } from './availability.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
+import { LeanRedisBackend } from './redis-backend.ts';
 import { createRedisClient, hideCommands, redisLabel, type RedisTarget } from './redis-client.ts';
 import { RedisFeed } from './redis-feed.ts';
 
@@ -89,7 +90,7 @@ function quietConnections(version: () => string): typeof RedisConnection {
   return QuietConnection;
 }
 
-function createBackendFactory(Connection: typeof RedisConnection, prefix: string): BackendFactory<RedisQueueBackend> {
+function createBackendFactory(Connection: typeof RedisConnection, prefix: string): BackendFactory<LeanRedisBackend> {
   return (name, opts, { withBlockingConnection = false } = {}) => {
     const client = opts.connection as Redis;
     const keys = new QueueKeys(prefix);
@@ -100,7 +101,7 @@ function createBackendFactory(Connection: typeof RedisConnection, prefix: string
           blocking: true,
         })
       : undefined;
-    return new RedisQueueBackend(connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
+    return new LeanRedisBackend(client, connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
   };
 }
 

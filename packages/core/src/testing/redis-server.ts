@@ -72,6 +72,17 @@ export class RedisServer {
     await until('the server answers', () => answers(this.port));
   }
 
+  /** Any command, on a connection of its own. */
+  async command(name: string, ...args: readonly string[]): Promise<unknown> {
+    const client = new Redis(this.url, { maxRetriesPerRequest: 1 });
+    client.on('error', () => undefined);
+    try {
+      return await client.call(name, ...args);
+    } finally {
+      client.disconnect();
+    }
+  }
+
   /** At once, as a crash would. */
   async stop(): Promise<void> {
     const child = this.#child;
