@@ -1,14 +1,14 @@
 /** Who may import whom; CONTRIBUTING.md has the picture. Tests may import anything, and nothing imports a test. */
 const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
-const small = ['log\\.ts$', 'signals\\.ts$'];
+const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
 const port = 'engine/engine\\.ts$';
 const below = ['task/', 'canvas/', 'policies/', 'execution/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
   errors: { at: 'errors\\.ts$', may: [] },
-  small: { at: '(log|signals)\\.ts$', may: ['errors\\.ts$', ...small] },
+  small: { at: '(crashpoint|log|signals)\\.ts$', may: ['errors\\.ts$', ...small] },
   task: { at: 'task/', may: ['errors\\.ts$'] },
   canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
   policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', port] },
@@ -17,7 +17,8 @@ const rooms = {
   worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
-  root: { at: '(app-options|task-options|eviction-watch)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },
+  root: { at: '(app-options|task-options|eviction-watch|operation)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },
+  operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },
   app: { at: 'app\\.ts$', may: ['[a-z-]+\\.ts$', ...below, port, 'engine/open\\.ts$'] },
 };
 

@@ -14,14 +14,15 @@ export const inCi = process.env.CI !== undefined && process.env.CI !== '' && pro
  *
  * @param {string} command
  * @param {readonly string[]} [args]
- * @param {{ cwd?: string, env?: Record<string, string | undefined>, capture?: boolean, timeoutMs?: number }} [options]
+ * @param {{ cwd?: string, env?: Record<string, string | undefined>, capture?: boolean, timeoutMs?: number, user?: { uid?: number, gid?: number } }} [options]
  * @returns {Promise<{ code: number, output: string }>} `output` is empty unless `capture` is set
  */
-export function run(command, args = [], { cwd = root, env = {}, capture = false, timeoutMs } = {}) {
+export function run(command, args = [], { cwd = root, env = {}, capture = false, timeoutMs, user = {} } = {}) {
   const path = `${root}/node_modules/.bin:${process.env.PATH}`;
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, PATH: path, DO_NOT_TRACK: '1', TURBO_TELEMETRY_DISABLED: '1', ...env },
+    ...user,
     stdio: capture ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' }),
   });

@@ -4,13 +4,14 @@
  * a temporary folder, and ends with us: `stop()` ends it by its pid, and should this process be killed outright, the
  * shell that holds the server sees its standard input close and ends it.
  */
-import { spawn } from 'node:child_process';
-import { access, chmod, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { mkdtemp } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { run } from './run.mjs';
+import { freePort, hold, installDebian, onPath } from './servers/process.mjs';
+
+export { providePostgres } from './servers/postgres.mjs';
 
 /**
  * @typedef {{ url: string, label: string, stop: () => Promise<void> }} Server
@@ -18,8 +19,6 @@ import { run } from './run.mjs';
  */
 
 const OLDEST_REDIS = [6, 2];
-/** $0 is the server's folder, $@ its command line. */
-const HOLD = '"$@" >/dev/null 2>&1 & pid=$!; echo $pid; trap "kill $pid" TERM; read -r _; kill $pid 2>/dev/null; wait $pid; rm -rf "$0"';
 
 /**
  * @param {{ persistent?: boolean, install?: boolean }} [options] `persistent`: append-only file, as in production
@@ -70,34 +69,6 @@ function describeRedis(info) {
   return info.server_name === 'valkey' ? `valkey-server ${info.valkey_version}` : `redis-server ${info.redis_version}`;
 }
 
-/** Starts a program under a shell that ends it when our end of its standard input closes. In a group of its own, so that Ctrl-C ends us first. */
-async function hold(folder, command) {
-  const shell = spawn('sh', ['-c', HOLD, folder, ...command], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
-  const pid = await new Promise((resolve, reject) => {
-    shell.once('error', reject);
-    shell.stdout.once('data', (text) => resolve(Number.parseInt(text, 10)));
-  });
-  const ended = new Promise((resolve) => {
-    shell.once('close', resolve);
-  });
-  shell.unref();
-  for (const pipe of [shell.stdin, shell.stdout]) pipe.unref?.();
-  const stop = async () => {
-    shell.ref();
-    shell.stdin.end();
-    await ended;
-  };
-  return { pid, stop, isAlive: () => signalled(pid) };
-}
-
-function signalled(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 async function answers(url, held) {
   const until = performance.now() + 10_000;
   while (performance.now() < until && held.isAlive()) {
@@ -140,58 +111,4 @@ export async function redisInfo(url) {
 
 function resp(words) {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
-}
-
-/** Installs a Debian package without letting it start its service. Resolves to what went wrong, undefined when nothing did. */
-async function installDebian(name) {
-  console.log(`installing the Debian package ${name}`);
-  const guard = '/usr/sbin/policy-rc.d';
-  const guarded = await isFile(guard);
-  if (!guarded) {
-    await writeFile(guard, '#!/bin/sh\nexit 101\n');
-    await chmod(guard, 0o755);
-  }
-  try {
-    const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    const update = await run('apt-get', ['update', '-qq'], { env, capture: true, timeoutMs: 180_000 });
-    const install = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', name], {
-      env,
-      capture: true,
-      timeoutMs: 300_000,
-    });
-    if (install.code === 0) return undefined;
-    return `${update.code === 0 ? '' : 'apt-get update failed; '}${install.output.trim().split('\n').at(-1)}`;
-  } finally {
-    if (!guarded) await rm(guard, { force: true });
-  }
-}
-
-async function onPath(name) {
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']) {
-    const file = join(folder, name);
-    if (await isFile(file)) return file;
-  }
-  return undefined;
-}
-
-async function isFile(path) {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled } from './install.mjs';
 import { inCi, onEnd, root, run, seconds } from './run.mjs';
-import { provideRedis } from './servers.mjs';
+import { providePostgres, provideRedis } from './servers.mjs';
 
 /** Besides the Node that runs this script. */
 const NODES = ['22.23.3', '24.21.0'];
@@ -15,8 +15,9 @@ const TIMEOUT_MS = 60_000;
 
 const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));
 let redis = { reason: 'not asked for' };
+let postgres = { reason: 'not asked for' };
 const cleanUp = onEnd(async () => {
-  await redis.stop?.();
+  await Promise.all([redis.stop?.(), postgres.stop?.()]);
   await rm(folder, { recursive: true, force: true });
 });
 let failed = 0;
@@ -37,10 +38,13 @@ async function main() {
   await must('turbo', ['run', 'build', '--output-logs=errors-only']);
   const project = await install(await pack());
   redis = await provideRedis();
-  if (redis.url === undefined) console.log(`redis: not run: ${redis.reason}`);
-  if (redis.url === undefined && inCi) failed += 1;
+  postgres = await providePostgres();
+  const servers = Object.entries({ redis, postgres });
+  for (const [engine, { url, reason }] of servers) if (url === undefined) console.log(`${engine}: not run: ${reason}`);
+  if (inCi) failed += servers.filter(([, { url }]) => url === undefined).length;
+  const urls = ['embedded:', ...servers.flatMap(([, { url }]) => url ?? [])];
   for (const node of [process.execPath, ...(await Promise.all(NODES.map(installNode)))]) {
-    for (const url of ['embedded:', ...(redis.url === undefined ? [] : [redis.url])]) await smoke(project, node, url);
+    for (const url of urls) await smoke(project, node, url);
   }
 }
 
@@ -57,7 +61,7 @@ async function pack() {
   const output = await must('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: `${root}/packages/core` });
   const [{ filename, files, size }] = JSON.parse(output.slice(output.indexOf('[')));
   const names = files.map(({ path }) => path);
-  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/embedded.tar.gz']) {
+  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz']) {
     if (!names.includes(needed)) throw new Error(`the package lacks ${needed}`);
   }
   const stray = names.filter((name) => /\.(?:test|test-d|contract)\.|\.tsbuildinfo$/u.test(name));
@@ -73,6 +77,7 @@ async function install(tarball) {
   const wanted = {
     '@electric-sql/pglite': devDependencies['@electric-sql/pglite'],
     '@oxbow/core': `file:${tarball}`,
+    pg: devDependencies.pg,
     zod: dependencies.zod,
   };
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: wanted }));

@@ -8,13 +8,14 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ensureInstalled } from './install.mjs';
 import { inCi, onEnd, root, run } from './run.mjs';
-import { provideRedis } from './servers.mjs';
+import { providePostgres, provideRedis } from './servers.mjs';
 
 const args = process.argv.slice(2);
 const reports = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
 let redis = { reason: 'not asked for' };
+let postgres = { reason: 'not asked for' };
 const cleanUp = onEnd(async () => {
-  await redis.stop?.();
+  await Promise.all([redis.stop?.(), postgres.stop?.()]);
   await rm(reports, { recursive: true, force: true });
 });
 
@@ -34,16 +35,23 @@ async function main() {
     console.log('the build failed, so no test ran\n0 passed, 1 failed, 0 skipped');
     return built.code;
   }
-  redis = await provideRedis();
+  [redis, postgres] = await provideServers();
   const report = join(reports, 'vitest.json');
   const tests = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], {
-    env: { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_URL: undefined },
+    env: { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_TEST_POSTGRES_URL: postgres.url, OXBOW_URL: undefined },
   });
   return summarise(tests.code, await countsOf(report));
 }
 
+/** At once, unless both are to be installed: that goes one after the other. */
+async function provideServers() {
+  const [first, second] = await Promise.all([provideRedis({ install: false }), providePostgres({ install: false })]);
+  return [first.url === undefined ? await provideRedis() : first, second.url === undefined ? await providePostgres() : second];
+}
+
 function summarise(vitestCode, { passed, failed, skipped, unrun, names }) {
-  const leftOut = [reportEngine('embedded', { label: undefined }, names), reportEngine('redis', redis, names), skipped > 0].includes(true);
+  const engines = { embedded: { label: undefined }, redis, postgres };
+  const leftOut = [...Object.entries(engines).map(([engine, server]) => reportEngine(engine, server, names)), skipped > 0].includes(true);
   for (const name of unrun) console.log(`skipped: ${name}`);
   if (inCi && leftOut) console.log('in CI nothing may be left out');
   // vitest can fail with every test green: an unhandled rejection, a type error outside a test.

@@ -1,13 +1,14 @@
 /**
- * Oxbow beside raw BullMQ on the same Redis in the same run: every figure is a median, sides take turns, each in a
+ * Oxbow beside raw BullMQ on the same server in the same run: every figure is a median, sides take turns, each in a
  * process of its own. `--runs 5`, `--case consume`, `--quick` (a fifth of the size), `--smoke` (one tiny run: it works).
- * Needs OXBOW_BENCH_REDIS_URL (scripts/bench.mjs provides one); prints a table and writes out/results.json.
+ * Needs OXBOW_BENCH_REDIS_URL and OXBOW_BENCH_POSTGRES_URL (scripts/bench.mjs provides them); prints a table and writes out/results.json.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runMeasure, startWorker } from './children.ts';
+import { freshPlace } from './place.ts';
 import type { SideName } from './sides.ts';
 
 interface Case {
@@ -17,6 +18,8 @@ interface Case {
   readonly compare: readonly Comparison[];
   /** A queue of jobs, or a worker, that another process provides. */
   readonly given?: 'jobs' | 'worker';
+  /** Its size on Postgres; absent: not measured there. */
+  readonly postgres?: number;
 }
 
 interface Comparison {
@@ -40,14 +43,15 @@ const rate = (bar: string): readonly Comparison[] => [
 ];
 
 const CASES: readonly Case[] = [
-  { name: 'consume-1', given: 'jobs', size: 15_000, compare: rate('≥ 0.95') },
-  { name: 'consume-10', given: 'jobs', size: 30_000, compare: rate('≥ 1.0') },
-  { name: 'consume-100', given: 'jobs', size: 40_000, compare: rate('≥ 1.0') },
-  { name: 'enqueue-burst', size: 40_000, compare: rate('≥ 1.0') },
-  { name: 'enqueue-callers', size: 40_000, compare: rate('≥ 1.0') },
+  { name: 'consume-1', given: 'jobs', size: 15_000, postgres: 3000, compare: rate('≥ 0.95') },
+  { name: 'consume-10', given: 'jobs', size: 30_000, postgres: 6000, compare: rate('≥ 1.0') },
+  { name: 'consume-100', given: 'jobs', size: 40_000, postgres: 6000, compare: rate('≥ 1.0') },
+  { name: 'enqueue-burst', size: 40_000, postgres: 8000, compare: rate('≥ 1.0') },
+  { name: 'enqueue-callers', size: 40_000, postgres: 8000, compare: rate('≥ 1.0') },
   {
     name: 'latency',
     size: 3000,
+    postgres: 1000,
     given: 'worker',
     compare: [
       { metric: 'p50Ms', by: 'ratio', bar: '≤ 0.8' },
@@ -71,27 +75,42 @@ const { values } = parseArgs({
 });
 const runs = values.smoke ? 1 : Number(values.runs);
 const scale = values.smoke ? 0.02 : values.quick ? 0.2 : 1;
-const url = process.env['OXBOW_BENCH_REDIS_URL'];
 const wanted = (name: string): boolean => values.case === undefined || name.startsWith(values.case);
 const stamp = Date.now().toString(36);
 
 const rows: Row[] = [];
-if (url === undefined) console.log('redis: not run: OXBOW_BENCH_REDIS_URL is not set (npm run bench provides a server)');
-else for (const one of CASES.filter(({ name }) => wanted(name))) rows.push(...(await compareSides(one, url)));
+for (const engine of ['redis', 'postgres'] as const) {
+  const variable = `OXBOW_BENCH_${engine.toUpperCase()}_URL`;
+  const url = process.env[variable];
+  if (url === undefined) console.log(`${engine}: not run: ${variable} is not set (npm run bench provides a server)`);
+  else for (const one of casesOf(engine)) rows.push(...(await compareSides(one, url)));
+}
 rows.push(...(await embedded()));
 await report();
+
+function casesOf(engine: 'redis' | 'postgres'): readonly Case[] {
+  if (engine === 'redis') return CASES.filter(({ name }) => wanted(name));
+  return CASES.flatMap(({ postgres: size, name, compare, ...rest }) => {
+    if (size === undefined || !wanted(`postgres-${name}`)) return [];
+    const bars = compare.map((one) => (name.startsWith('enqueue') && one.bar !== '' ? { ...one, bar: '≥ 5' } : one));
+    return [{ ...rest, name: `postgres-${name}`, size, compare: bars }];
+  });
+}
 
 async function compareSides(one: Case, server: string): Promise<Row[]> {
   const results: Record<SideName, Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
   const size = Math.max(100, Math.round((one.size * scale) / 100) * 100);
+  const name = one.name.replace('postgres-', '');
   for (let run = 0; run < runs; run += 1) {
     const order: readonly SideName[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
     for (const side of order) {
-      const app = `${one.name}-${stamp}-${run}`;
-      if (one.given === 'jobs') await runMeasure('fill', side, server, app, size);
-      const worker = one.given === 'worker' ? await startWorker(side, server, app) : undefined;
-      results[side].push(await runMeasure(one.name, side, server, app, size));
+      const app = `${name}-${stamp}-${run}`;
+      const place = await freshPlace(server);
+      if (one.given === 'jobs') await runMeasure('fill', side, place.url, app, size);
+      const worker = one.given === 'worker' ? await startWorker(side, place.url, app) : undefined;
+      results[side].push(await runMeasure(name, side, place.url, app, size));
       await worker?.stop();
+      await place.remove();
     }
     process.stderr.write(`${one.name} ${run + 1}/${runs}\n`);
   }

@@ -11,7 +11,7 @@ const [name = '', side = 'oxbow', url = '', app = 'bench', sizeText = '1000'] = 
 const size = Number(sizeText);
 
 const withSide = async (work: (opened: Side) => Promise<Readonly<Record<string, number>>>): Promise<Readonly<Record<string, number>>> =>
-  work(openSide(side as SideName, url, app));
+  work(await openSide(side as SideName, url, app));
 
 const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, number>>>>> = {
   'consume-1': () => withSide((opened) => consume(opened, 1, size)),
@@ -29,7 +29,7 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
 };
 
 if (name === 'worker') {
-  const opened = openSide(side as SideName, url, app);
+  const opened = await openSide(side as SideName, url, app);
   await opened.work(size, () => undefined);
   console.log('{}');
 } else {

@@ -1,6 +1,17 @@
 import { createApp, type App, type Task } from '@oxbow/core';
-import { Queue, Worker, type ConnectionOptions } from 'bullmq';
+import {
+  createPostgresBackend,
+  createRedisBackend,
+  Queue,
+  runMigrations,
+  Worker,
+  type BackendFactory,
+  type ConnectionOptions,
+  type IQueueBackend,
+  type QueueOptions,
+} from 'bullmq';
 import { Redis } from 'ioredis';
+import { Client, Pool } from 'pg';
 import { z } from 'zod';
 
 /** Both sides keep the same of what has finished. */
@@ -21,8 +32,8 @@ export interface Side {
   close(): Promise<void>;
 }
 
-export function openSide(name: SideName, url: string, app: string): Side {
-  return name === 'oxbow' ? oxbow(url, app) : raw(url, app);
+export async function openSide(name: SideName, url: string, app: string): Promise<Side> {
+  return name === 'oxbow' ? oxbow(url, app) : raw(await rawSite(url, app), app);
 }
 
 export function benchApp(url: string, name: string): App {
@@ -55,18 +66,16 @@ function oxbow(url: string, name: string): Side {
   };
 }
 
-/** As BullMQ's guide writes it: one connection for the queue, one for the worker, limits of retries off. */
-function raw(url: string, name: string): Side {
-  const prefix = `raw-${name}`;
-  const connection = rawConnection(url);
-  const queue = new Queue(QUEUE, { connection, prefix });
-  let worker: Worker | undefined;
+/** As BullMQ's guide writes it. */
+function raw(site: RawSite, name: string): Side {
+  const queue = new Queue<{ n: number }, number, string, { n: number }, number, string, IQueueBackend>(QUEUE, site.options(), site.backend);
+  let worker: { waitUntilReady(): Promise<unknown>; close(): Promise<void> } | undefined;
   return {
-    keyPattern: `${prefix}:${QUEUE}:*`,
+    keyPattern: `raw-${name}:${QUEUE}:*`,
     add: (n) => queue.add('noop', { n }),
     addMany: (many) => queue.addBulk(Array.from({ length: many }, (_, n) => ({ name: 'noop', data: { n } }))),
     work: async (concurrency, onJob) => {
-      worker = rawWorker(rawConnection(url), prefix, concurrency, onJob);
+      worker = rawWorker(site, concurrency, onJob);
       await worker.waitUntilReady();
     },
     close: async () => {
@@ -76,14 +85,42 @@ function raw(url: string, name: string): Side {
   };
 }
 
-export function rawConnection(url: string): ConnectionOptions {
+/** Where the raw side's classes find their server. */
+export interface RawSite {
+  /** With a connection of its own for each class. */
+  readonly options: () => QueueOptions;
+  readonly backend: BackendFactory;
+}
+
+export async function rawSite(url: string, name: string): Promise<RawSite> {
+  if (!url.startsWith('postgres')) {
+    return {
+      options: () => ({ connection: rawConnection(url), prefix: `raw-${name}` }),
+      backend: createRedisBackend as unknown as BackendFactory,
+    };
+  }
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await runMigrations(client as never);
+  await client.end();
+  const pool = (): unknown => new Pool({ connectionString: url, options: '-c search_path=bullmq', keepAlive: true });
+  return { options: () => ({ connection: pool() }) as QueueOptions, backend: createPostgresBackend as unknown as BackendFactory };
+}
+
+/** Limits of retries off. */
+function rawConnection(url: string): ConnectionOptions {
   return new Redis(url, { maxRetriesPerRequest: null }) as ConnectionOptions;
 }
 
-export function rawWorker(connection: ConnectionOptions, prefix: string, concurrency: number, onJob: () => void): Worker {
+function rawWorker(site: RawSite, concurrency: number, onJob: () => void): Worker<{ n: number }, number, string, IQueueBackend> {
   const run = async (job: { readonly data: { readonly n: number } }): Promise<number> => {
     onJob();
     return job.data.n;
   };
-  return new Worker(QUEUE, run, { connection, prefix, concurrency, removeOnComplete: { count: KEPT } });
+  return new Worker<{ n: number }, number, string, IQueueBackend>(
+    QUEUE,
+    run,
+    { ...site.options(), concurrency, removeOnComplete: { count: KEPT } },
+    site.backend,
+  );
 }

@@ -21,7 +21,8 @@ export interface AppOptions {
   /** Part of every key: two apps on one server do not see each other. */
   readonly name: string;
   /**
-   * Which engine: `embedded:`, `embedded:./directory`, `redis://…`, `rediss://…`.
+   * Which engine: `embedded:`, `embedded:./directory`, `redis://…`, `redis+sentinel://…/master`, `redis+cluster://…`
+   * (`rediss…` over TLS).
    * @defaultValue OXBOW_URL, else `embedded:` (in memory) unless NODE_ENV is `production`
    */
   readonly url?: string;
@@ -39,7 +40,7 @@ export interface AppOptions {
   readonly retention?: { readonly succeeded?: RetentionOptions; readonly failed?: RetentionOptions };
   /** Producers' calls reject when the engine cannot be reached for so long. @defaultValue '5s' */
   readonly connectTimeout?: Duration;
-  /** For `rediss://`: a private CA, client certificates, as Node's tls.connect takes them. */
+  /** For `rediss` and `postgres` URLs: a private CA, client certificates, as Node's tls.connect takes them. */
   readonly tls?: ConnectionOptions;
   /** What a Redis that may evict keys does to the start: nothing, a warning, an error. @defaultValue 'warn' */
   readonly evictionPolicy?: 'ignore' | 'warn' | 'error';

@@ -93,17 +93,6 @@ describe('the URL', () => {
     },
   );
 
-  it.each(['postgres://u:s3cret@h/db', 'postgresql://h', 'redis+sentinel://h:26379/m', 'redis+cluster://h:6379'])(
-    '%j is planned, and says so',
-    (url) => {
-      assertRefusal(
-        () => makeApp({ url }),
-        'invalid_url',
-        /^(?:postgres|postgresql|redis\+sentinel|redis\+cluster):\/\/ is not supported yet/u,
-      );
-    },
-  );
-
   it.each([
     'redis://',
     'redis:localhost:6379',
@@ -123,7 +112,12 @@ describe('the URL', () => {
     `rediss://:${SECRET}@ host`,
     `postgres://user:${SECRET}@host/db`,
     `mysql://user:${SECRET}@host/db`,
-    `redis+cluster://user:${SECRET}@host`,
+    `redis+cluster://user:${SECRET}@host/0`,
+    `redis+sentinel://user:${SECRET}@host/`,
+    `redis+sentinel://user:${SECRET}@host/master?password=${SECRET}`,
+    `redis+sentinel://host/master?sentinelPassword=${SECRET}%`,
+    `redis://user:/${SECRET}@host`,
+    `redis://user:${SECRET}?@host`,
   ])('shows no password in its error, however it is printed: %j', (url) => {
     try {
       makeApp({ url });

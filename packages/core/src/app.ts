@@ -9,6 +9,7 @@ import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
+import type { Operation } from './operation.ts';
 import type { Policy } from './policies/policy.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import {
@@ -184,6 +185,17 @@ export class App<Deps = unknown, Extra extends object = object> {
    */
   async ready(): Promise<void> {
     await this.#engine.open();
+  }
+
+  /** @internal What `@oxbow/core/operate` shows. */
+  get operation(): Operation {
+    const { kind, label } = this.#engine;
+    return {
+      app: this.name,
+      engine: () => ({ kind, label, connected: this.#engine.connected }),
+      workers: () => [...this.#workers].map((worker) => worker.state),
+      on: (name, listener) => this.on(name, listener),
+    };
   }
 
   /** Drains workers, ends waits for results (code `closed`), closes connections. Idempotent. */

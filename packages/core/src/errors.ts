@@ -18,6 +18,7 @@ export const errorCodes = {
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
   engine_unavailable: 'The engine cannot be reached. Check the URL and the server; the call may be repeated.',
+  engine_refused: 'The server takes no writes for now: it is out of memory or disk, or has too few replicas. Nothing was stored.',
   engine_unsupported: 'The server cannot do what Oxbow needs. The message says what.',
   engine_in_use: 'Another process has the embedded directory open. Stop it, or use a server URL.',
   missing_dependency: 'An optional package is not installed. The message has the command.',

@@ -20,7 +20,7 @@ export {
   type RetryOptions,
 } from './task/retry.ts';
 export type { InputOf, OutputOf, Schema } from './task/schema.ts';
-export type { AttemptSignal, EndedSignal, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
+export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 export type { BullQueue } from './engine/engine.ts';
 export type { DrainOptions, WorkerOptions } from './worker/settings.ts';
 export type { Drained, Worker } from './worker/worker.ts';

@@ -93,6 +93,20 @@ describe('the throttled log', () => {
     expect(lines[2]).not.toHaveProperty('suppressed');
   });
 
+  it('writes one line a second for each kind of error, and one for all beyond the fiftieth', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { log, lines } = memoryLog();
+    const throttled = new ThrottledLog(log);
+    for (let i = 0; i < 100; i++) {
+      throttled.error(new Error('OOM command not allowed'), 'engine');
+      throttled.error(new Error("READONLY You can't write against a read only replica."), 'engine');
+      throttled.error(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 'engine');
+    }
+    expect(lines).toHaveLength(3);
+    for (let i = 0; i < 100; i++) throttled.error(Object.assign(new Error('x'), { code: `E${i}` }), 'engine');
+    expect(lines).toHaveLength(51);
+  });
+
   it('does not write the Redis command of an error: it may hold a password', () => {
     const { log, lines } = memoryLog();
     new ThrottledLog(log).error(Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['s3cret'] } }), 'engine');

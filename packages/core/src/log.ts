@@ -50,14 +50,21 @@ function loadPretty(): Pretty | undefined {
   }
 }
 
+interface Kind {
+  lastAt: number;
+  suppressed: number;
+}
+
+/** Kinds beyond this share one line a second. */
+const MAX_KINDS = 50;
+
 /**
- * Logs what comes again and again at most once a second; the line says how many were left out.
+ * Logs what comes again and again at most once a second for each kind of error; the line says how many were left out.
  * The first one is logged at once.
  */
 export class ThrottledLog {
   readonly #log: Logger;
-  #lastAt = Number.NEGATIVE_INFINITY;
-  #suppressed = 0;
+  readonly #kinds = new Map<string, Kind>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -66,13 +73,29 @@ export class ThrottledLog {
   error(error: Error & { command?: unknown }, message: string): void {
     // A Redis command with its arguments: payloads, passwords.
     delete error.command;
+    const kind = this.#kind(`${message} ${kindOf(error)}`);
     const now = performance.now();
-    if (now - this.#lastAt < 1000) {
-      this.#suppressed++;
+    if (now - kind.lastAt < 1000) {
+      kind.suppressed++;
       return;
     }
-    this.#lastAt = now;
-    this.#log.error({ err: error, ...(this.#suppressed === 0 ? {} : { suppressed: this.#suppressed }) }, message);
-    this.#suppressed = 0;
+    kind.lastAt = now;
+    this.#log.error({ err: error, ...(kind.suppressed === 0 ? {} : { suppressed: kind.suppressed }) }, message);
+    kind.suppressed = 0;
   }
+
+  #kind(name: string): Kind {
+    const key = this.#kinds.has(name) || this.#kinds.size < MAX_KINDS ? name : 'others';
+    let kind = this.#kinds.get(key);
+    if (kind === undefined) {
+      kind = { lastAt: Number.NEGATIVE_INFINITY, suppressed: 0 };
+      this.#kinds.set(key, kind);
+    }
+    return kind;
+  }
+}
+
+/** A code, as Node and Postgres give it, or the word that Redis begins its errors with: OOM, READONLY, LOADING. */
+function kindOf({ name, message, code }: Error & { readonly code?: unknown }): string {
+  return typeof code === 'string' ? code : (/^[A-Z]{2,}\b/u.exec(message)?.[0] ?? name);
 }

@@ -22,6 +22,13 @@ export interface EndedSignal extends AttemptSignal {
   readonly durationMs: number;
 }
 
+/** How late the event loop was, over the last seconds. */
+export interface EventLoopLag {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
 /** What happens in this process. Payloads and results are not in signals. */
 export interface Signals {
   'task:enqueued': JobSignal;
@@ -36,9 +43,19 @@ export interface Signals {
   'task:put-back': EndedSignal & { readonly delayMs: number; readonly reason: string };
   /** BullMQ found a job whose worker had died and put it back. */
   'task:stalled': { readonly id: string; readonly queue: string };
+  /** The lock of a job that runs here is gone: another worker may start it. `ctx.signal` has been aborted. */
+  'task:lock-lost': { readonly id: string; readonly queue: string };
   'worker:ready': { readonly queues: Readonly<Record<string, number>> };
   'worker:draining': { readonly running: number };
   'worker:drained': { readonly orphans: readonly string[] };
+  /** The event loop stood still for about so long, while these jobs ran. Told when it turns again. */
+  'worker:blocked': { readonly ms: number; readonly jobs: readonly { readonly id: string; readonly task: string }[] };
+  /** Every ten seconds. */
+  'worker:lag': EventLoopLag;
+  /** The server has not answered the fetches of a queue for so long; the connections are being replaced. */
+  'worker:stuck': { readonly queue: string; readonly silentMs: number };
+  /** It answers again. */
+  'worker:recovered': { readonly queue: string; readonly silentMs: number };
   'engine:clock-skewed': { readonly offsetMs: number };
   'engine:clock-restored': { readonly offsetMs: number };
 }
@@ -56,9 +73,14 @@ const NAMES: Readonly<Record<SignalName, true>> = {
   'task:expired': true,
   'task:put-back': true,
   'task:stalled': true,
+  'task:lock-lost': true,
   'worker:ready': true,
   'worker:draining': true,
   'worker:drained': true,
+  'worker:blocked': true,
+  'worker:lag': true,
+  'worker:stuck': true,
+  'worker:recovered': true,
   'engine:clock-skewed': true,
   'engine:clock-restored': true,
 };

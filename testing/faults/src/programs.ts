@@ -1,10 +1,10 @@
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 
-/** The first of these programs that is on the path, as an absolute file; undefined when none is. */
+/** The first of these programs (a name on the path, or an absolute file) that is there, as an absolute file; undefined when none is. */
 export function findProgram(...names: readonly string[]): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
+  return names.flatMap((name) => folders.map((folder) => resolve(folder, name))).find(isExecutable);
 }
 
 function isExecutable(file: string): boolean {

@@ -31,7 +31,12 @@ export class RedisServer implements AsyncDisposable {
 
   static async started(...args: readonly string[]): Promise<RedisServer> {
     const server = await RedisServer.create(...args);
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
     return server;
   }
 
@@ -90,7 +95,8 @@ export class RedisServer implements AsyncDisposable {
 }
 
 async function answers(port: number): Promise<boolean> {
-  const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false });
+  // RESP2: a server with a password refuses the HELLO of RESP3, and so the connection.
+  const client = new Redis({ port, protocol: 2, lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false });
   client.on('error', () => undefined);
   try {
     await client.connect();

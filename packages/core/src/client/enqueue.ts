@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { crashpoint } from '../crashpoint.ts';
 import type { Engine, NewJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { once } from '../execution/attempt.ts';
@@ -142,6 +143,7 @@ export async function send(settings: EnqueueSettings, prepared: Prepared): Promi
   const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
   if (wrapping.length === 0) await settings.engine.add(queue, job);
   else await wrapped(settings, wrapping, prepared);
+  crashpoint('after-add-before-reply');
   announce(settings.signals, queue, job);
 }
 

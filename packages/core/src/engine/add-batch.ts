@@ -1,6 +1,7 @@
 import type { IQueueBackend } from 'bullmq';
 import type { NewJob } from './engine.ts';
 import { toJobJson } from './job-json.ts';
+import { isConnectionFailure } from './postgres-errors.ts';
 
 /** One SQL statement takes this many at most. */
 const MAX_BATCH = 1000;
@@ -13,8 +14,8 @@ interface Waiting {
 
 /**
  * Adds that are called in one tick share a statement (SQL engines: 9–15 times the rate on Postgres). When the
- * statement fails each job is added alone, so that a bad one rejects only its own call; ids are ours, so a repeated add
- * stores one job.
+ * statement is refused each job is added alone, so that a bad one rejects only its own call; ids are ours, so a repeated
+ * add stores one job. When the connection is lost all reject, and the driver's guard repeats them, together again.
  */
 export class AddBatch {
   readonly #backend: IQueueBackend;
@@ -42,7 +43,7 @@ export class AddBatch {
       await this.#backend.addJobs(batch.map(({ job }) => ({ job: toJobJson(job), jobId: job.id })));
       for (const { resolve } of batch) resolve();
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
+      if (batch.length === 1 || isConnectionFailure(error)) for (const { reject } of batch) reject(error);
       else await Promise.all(batch.map((one) => this.#send([one])));
     }
   }

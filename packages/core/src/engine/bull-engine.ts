@@ -1,10 +1,11 @@
-import { Queue, type IQueueBackend } from 'bullmq';
+import { Queue, type IQueueBackend, type JobJson } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { AddBatch } from './add-batch.ts';
 import type { Driver } from './driver.ts';
 import type { BullQueue, Engine, EngineFacts, EngineKind, EventFeed, Lane, LaneOptions, NewJob, StoredJob } from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
 import { BullLane } from './lane.ts';
+import { toCallersError } from './refusal.ts';
 
 /** The engine over any driver: what BullMQ does the same on every backend. */
 export class BullEngine implements Engine {
@@ -27,6 +28,10 @@ export class BullEngine implements Engine {
     this.label = driver.label;
     this.laneSize = driver.laneSize;
     this.feed = driver.feed;
+  }
+
+  get connected(): boolean | undefined {
+    return this.#driver.connected;
   }
 
   open(): Promise<EngineFacts> {
@@ -57,18 +62,22 @@ export class BullEngine implements Engine {
 
   async add(queue: string, job: NewJob): Promise<void> {
     if (!this.#opened || this.#closing !== undefined) await this.open();
-    await this.#driver.guard(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
+    try {
+      await this.#driver.guard(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
+    } catch (error) {
+      throw toCallersError(error, this.label);
+    }
   }
 
   async find(queue: string, id: string): Promise<StoredJob | undefined> {
     if (!this.#opened || this.#closing !== undefined) await this.open();
     const backend = this.#backend(queue);
-    const [state, job] = await this.#driver.guard(() => Promise.all([backend.getState(id), backend.getJobData(id)]));
+    const [state, job] = await this.#driver.guard(() => (this.kind === 'postgres' ? inTurn(backend, id) : atOnce(backend, id)));
     return job === undefined ? undefined : toStoredJob(queue, id, state, job);
   }
 
   lane(options: LaneOptions): Lane {
-    return new BullLane(options, this.#driver.workerOptions(), this.#driver.backend);
+    return new BullLane(options, this.#driver);
   }
 
   clockOffsetMs(): Promise<number | undefined> {
@@ -103,6 +112,16 @@ export class BullEngine implements Engine {
     }
     return batch;
   }
+}
+
+function atOnce(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {
+  return Promise.all([backend.getState(id), backend.getJobData(id)]);
+}
+
+/** On different connections the data could be older than the state: a job that has ended, without its result. */
+async function inTurn(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {
+  const state = await backend.getState(id);
+  return [state, await backend.getJobData(id)];
 }
 
 async function addOne(backend: IQueueBackend, job: NewJob): Promise<void> {

@@ -1,5 +1,6 @@
-import type { BackendFactory, QueueOptions, WorkerOptions } from 'bullmq';
+import type { BackendFactory, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import type { EngineFacts, EngineKind, EventFeed } from './engine.ts';
+import type { LockAccess } from './lock-access.ts';
 
 /** What differs between engines below the BullMQ code they share (bull-engine.ts). */
 export interface Driver {
@@ -9,8 +10,12 @@ export interface Driver {
   /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
   readonly laneSize: number;
   readonly feed: EventFeed;
+  /** Whether a call made now would find a connection; undefined where nobody knows before it is made. */
+  readonly connected?: boolean | undefined;
   /** True where adds of one tick should share a statement. */
   readonly batches: boolean;
+  /** How a second thread renews locks; undefined where no lock ends while its process lives. */
+  readonly lockAccess?: LockAccess | undefined;
   /** Builds BullMQ's backend for a Queue or a Worker. */
   readonly backend: BackendFactory;
   /** Options every Queue gets. Read after `open` has been called (not necessarily resolved). */
@@ -27,6 +32,8 @@ export interface Driver {
    * before the call was sent where that is possible.
    */
   guard<T>(call: () => Promise<T>): Promise<T>;
+  /** Gives the backend of a lane new connections: the server has been silent on those it has. */
+  reconnect?(backend: IQueueBackend): void;
   clockOffsetMs(): Promise<number | undefined>;
   evictionPolicy(): Promise<string>;
   close(): Promise<void>;

@@ -15,6 +15,7 @@ import type { EngineFacts } from './engine.ts';
 import { PglitePool } from './pglite-pool.ts';
 import type { PgliteSession } from './pglite-session.ts';
 import { catchUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
+import { OrderedEvents } from './sql-events.ts';
 import { SqlFeed } from './sql-feed.ts';
 
 export interface EmbeddedDriverOptions {
@@ -66,7 +67,7 @@ class EmbeddedDriver implements Driver {
     this.#options = options;
     this.label = options.directory === undefined ? 'embedded: (in memory)' : `embedded:${options.directory}`;
     this.#pool = new PglitePool(async () => (await this.#open()).session);
-    this.feed = new SqlFeed(this.#pool);
+    this.feed = new SqlFeed(this.#pool, new OrderedEvents(this.#pool));
     this.backend = createBackendFactory();
   }
 

@@ -1,12 +1,12 @@
 /**
  * The engine port: what the rest of core knows of the thing that holds jobs.
  *
- * One implementation a URL scheme (redis.ts, embedded.ts). Only this folder imports `bullmq`; every other room
+ * One implementation a URL scheme (redis.ts, postgres.ts, embedded.ts). Only this folder imports `bullmq`; every other room
  * speaks the types of this file. A `StoredJob` is a copy: it never changes under the reader.
  */
 import type { IQueueBackend, Queue } from 'bullmq';
 
-export type EngineKind = 'redis' | 'embedded';
+export type EngineKind = 'redis' | 'embedded' | 'postgres';
 
 /** The BullMQ Queue over any of its backends. */
 // oxlint-disable-next-line no-explicit-any -- BullMQ's own parameters: jobs of any producer are in it
@@ -97,6 +97,8 @@ export interface LaneOptions {
   readonly queue: string;
   readonly concurrency: number;
   readonly lockDurationMs: number;
+  /** For how long a blocked event loop keeps its jobs; undefined: only as long as their locks last. */
+  readonly maxBlockedMs: number | undefined;
   readonly keepSucceeded: KeepFinished | undefined;
   readonly keepFailed: KeepFinished | undefined;
   /** Never rejects. */
@@ -107,9 +109,21 @@ export interface LaneOptions {
   readonly onLockLost: (jobId: string) => void;
 }
 
+/** What a watchdog sees of a lane. */
+export interface LanePulse {
+  /** Grows with every answer of the server to a fetch. */
+  readonly answers: number;
+  /** How long the server was asked to wait before it answers that there is no job. */
+  readonly blockMs: number;
+  readonly running: number;
+  /** True when an answer is to come: it has started, has a free slot, and nothing keeps it from fetching. */
+  readonly fetches: boolean;
+}
+
 /** One BullMQ Worker. */
 export interface Lane {
   readonly queue: string;
+  readonly pulse: LanePulse;
   /** Starts to fetch. Returns at once; a server that is down is waited for. */
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */
@@ -121,6 +135,8 @@ export interface Lane {
   close(): Promise<void>;
   /** Puts a running job back at the head of its queue without using an attempt. Its late verdict is ignored. */
   putBack(jobId: string): Promise<void>;
+  /** Gives it new connections to its server. What was under way on the old ones is sent again. */
+  reconnect(): void;
   /** Drops the connections without waiting for running jobs. */
   abandon(): Promise<void>;
 }
@@ -164,6 +180,8 @@ export interface Engine {
   /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
   readonly laneSize: number;
   readonly feed: EventFeed;
+  /** Whether a call made now would find a connection; undefined where nobody knows before it is made. */
+  readonly connected: boolean | undefined;
   /**
    * Connects and checks the server once; later calls return the same promise until it failed, then try again.
    * @throws EngineUnavailableError within `connectTimeout`; EngineUnsupportedError when the server will not do.
@@ -173,10 +191,10 @@ export interface Engine {
   queue(name: string): BullQueue;
   /**
    * Adds one job in one round trip; calls of one tick share it. An id that exists is left as it is.
-   * @throws EngineUnavailableError
+   * @throws EngineUnavailableError; OxbowError `engine_refused`, and then nothing was added.
    */
   add(queue: string, job: NewJob): Promise<void>;
-  /** One round trip. @throws EngineUnavailableError */
+  /** One round trip, on Postgres two. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
   lane(options: LaneOptions): Lane;
   /** Engine's clock minus ours in ms; undefined where they are one clock. */

@@ -31,6 +31,7 @@ onRedis(({ url }) => {
         queue: 'queue',
         concurrency: 3,
         lockDurationMs: 30_000,
+        maxBlockedMs: undefined,
         keepSucceeded: undefined,
         keepFailed: undefined,
         process: () => {
@@ -41,8 +42,7 @@ onRedis(({ url }) => {
         onStalled: () => undefined,
         onLockLost: () => undefined,
       },
-      driver.workerOptions(),
-      backend,
+      { ...driver, backend },
     );
     onTestFinished(async () => {
       answer.open();

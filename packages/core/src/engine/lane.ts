@@ -1,49 +1,17 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { DelayedError, WaitingError, Worker, type BackendFactory, type IQueueBackend, type Job, type WorkerOptions } from 'bullmq';
-import type { ActiveJob, Lane, LaneOptions, Verdict } from './engine.ts';
+import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
+import type { Driver } from './driver.ts';
+import type { ActiveJob, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
+import { LaneWorker } from './lane-worker.ts';
+import { guardLane, type LaneGuard } from './renewal-thread.ts';
 
-const MAX_BACKOFF_MS = 2000;
 /** Of a job's failed attempts; more would let a job with many attempts grow without bound. */
 const KEPT_STACKS = 10;
+/** After a lost connection BullMQ waits for 15 s before it fetches, or ends a job, again. */
+const RETRY_MS = 500;
 /** BullMQ's own limits fail a job without calling us: out of reach. */
 const NEVER = 2 ** 31 - 1;
 
-type FetchedJob = Job<unknown, unknown>;
-/** What BullMQ's typings leave out: a fetch may find nothing. */
-const NO_JOB = undefined as unknown as FetchedJob;
-
-/** BullMQ's worker, which answers an engine that refuses every fetch with back-off instead of a hot loop. */
-class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> {
-  #failures = 0;
-  #fetched = false;
-
-  /**
-   * BullMQ starts the jobs of a row of fetches when the row ends, with the first fetch that finds nothing or the last
-   * free slot. After a job the row ends here at once, so that the job starts while the next fetch is on its way.
-   */
-  protected override async moveToActive(token: string, name?: string): Promise<FetchedJob> {
-    if (this.#fetched && !this['drained']) {
-      this.#fetched = false;
-      return NO_JOB;
-    }
-    try {
-      const job = await super.moveToActive(token, name);
-      this.#failures = 0;
-      this.#fetched = job !== NO_JOB;
-      return job;
-    } catch (error) {
-      this.#failures++;
-      await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
-      throw error;
-    }
-  }
-
-  /** Ends what a close that waits for jobs keeps alive: their locks, and the connection that is this worker's own. */
-  async abandon(): Promise<void> {
-    await this.lockManager.close();
-    await this.backend.close(true);
-  }
-}
+type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect'>;
 
 interface Running {
   readonly job: Job;
@@ -60,25 +28,31 @@ export class BullLane implements Lane {
   readonly #running = new Map<string, Running>();
   readonly #recorded = new WeakMap<Job, () => void>();
 
-  constructor(options: LaneOptions, base: WorkerOptions, backend: BackendFactory) {
+  readonly #driver: LaneDriver;
+  #guard: LaneGuard | undefined;
+
+  constructor(options: LaneOptions, driver: LaneDriver) {
     this.queue = options.queue;
     this.#options = options;
+    this.#driver = driver;
     this.#worker = new LaneWorker(
       options.queue,
       (job: Job, token?: string) => this.#process(job, token ?? ''),
-      toWorkerOptions(options, base),
-      backend,
+      toWorkerOptions(options, driver.workerOptions()),
+      driver.backend,
     );
     this.#worker.on('error', options.onError);
     this.#worker.on('stalled', options.onStalled);
-    this.#worker.on('completed', (job) => this.#recorded.get(job)?.());
-    this.#worker.on('failed', (job) => job === undefined || this.#recorded.get(job)?.());
+    this.#worker.on('completed', (job) => this.#ended(job));
+    this.#worker.on('failed', (job) => job === undefined || this.#ended(job));
     this.#worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) options.onLockLost(jobId);
     });
   }
 
   start(): void {
+    this.#guard = this.#guardLocks();
+    if (this.#guard !== undefined) this.#worker.guardedBy(this.#guard);
     this.#worker.run().catch(this.#options.onError);
   }
 
@@ -96,6 +70,16 @@ export class BullLane implements Lane {
 
   async close(): Promise<void> {
     await this.#worker.close();
+    await this.#guard?.release();
+  }
+
+  get pulse(): LanePulse {
+    const { answers, blockMs, fetches, concurrency } = this.#worker;
+    return { answers, blockMs, running: this.#running.size, fetches: fetches && this.#running.size < concurrency };
+  }
+
+  reconnect(): void {
+    this.#driver.reconnect?.(this.#worker.getBackend());
   }
 
   async putBack(jobId: string): Promise<void> {
@@ -107,6 +91,19 @@ export class BullLane implements Lane {
 
   async abandon(): Promise<void> {
     await this.#worker.abandon();
+    await this.#guard?.release();
+  }
+
+  #guardLocks(): LaneGuard | undefined {
+    const { lockAccess } = this.#driver;
+    const { queue, lockDurationMs, maxBlockedMs, onError } = this.#options;
+    if (lockAccess === undefined || maxBlockedMs === undefined) return undefined;
+    return guardLane({ access: lockAccess, queue, owner: `${this.#worker.id}:`, lockDurationMs, maxBlockedMs, onTrouble: onError });
+  }
+
+  #ended(job: Job): void {
+    this.#worker.answered();
+    this.#recorded.get(job)?.();
   }
 
   async #process(job: Job, token: string): Promise<unknown> {
@@ -156,6 +153,7 @@ function toWorkerOptions(options: LaneOptions, base: WorkerOptions): WorkerOptio
   return {
     lockDuration: options.lockDurationMs,
     stalledInterval: Math.max(1000, Math.round(options.lockDurationMs / 2)),
+    runRetryDelay: RETRY_MS,
     ...base,
     autorun: false,
     concurrency: options.concurrency,

@@ -3,6 +3,8 @@ import { OxbowError } from '../errors.ts';
 import { BullEngine } from './bull-engine.ts';
 import { createEmbeddedDriver } from './embedded.ts';
 import type { Engine, EngineFacts } from './engine.ts';
+import { createPostgresDriver } from './postgres.ts';
+import { isRedisUrl } from './redis-url.ts';
 import { createRedisDriver } from './redis.ts';
 
 export interface EngineOptions {
@@ -16,8 +18,6 @@ export interface EngineOptions {
   readonly onError: (error: Error) => void;
 }
 
-const PLANNED = new Set(['postgres:', 'postgresql:', 'redis+sentinel:', 'redis+cluster:']);
-
 /** The engine that the URL names; nothing is connected yet. @throws OxbowError `invalid_url` */
 export function createEngine(options: EngineOptions): Engine {
   const { url } = options;
@@ -26,8 +26,8 @@ export function createEngine(options: EngineOptions): Engine {
     const directory = url.slice(scheme.length);
     return new BullEngine(createEmbeddedDriver({ app: options.app, directory: directory === '' ? undefined : directory }), options.onOpen);
   }
-  if (scheme === 'redis:' || scheme === 'rediss:') return new BullEngine(createRedisDriver(options), options.onOpen);
-  const supported = 'embedded:, embedded:./directory, redis://… and rediss://…';
-  if (PLANNED.has(scheme)) throw new OxbowError('invalid_url', `${scheme}// is not supported yet. Supported: ${supported}.`);
+  if (isRedisUrl(url)) return new BullEngine(createRedisDriver(options), options.onOpen);
+  if (scheme === 'postgres:' || scheme === 'postgresql:') return new BullEngine(createPostgresDriver(options), options.onOpen);
+  const supported = 'embedded:, embedded:./directory, redis://…, rediss://…, redis+sentinel://…, redis+cluster://… and postgres://…';
   throw new OxbowError('invalid_url', `The URL names no engine${scheme === '' ? '' : ` (${scheme})`}. Supported: ${supported}.`);
 }

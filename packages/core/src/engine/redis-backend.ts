@@ -1,29 +1,44 @@
-import { RedisQueueBackend } from 'bullmq';
+import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { isRefusal } from './refusal.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
 
 /** The scripts that every job goes through; their arguments are flat. */
 const HOT = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'moveToActive', 'moveToFinished']);
 
+/**
+ * What BullMQ's worker takes for a lost connection: it repeats the end of a job until the server has it. To any other
+ * error it answers by ending the job as failed, whatever its handler did.
+ */
+const REPEATED = { code: 'ECONNREFUSED' } as const;
+
 type Exec = RedisQueueBackend['execCommand'];
 
 /** BullMQ's Redis backend, which writes the calls of the hot scripts in one piece. */
 export class LeanRedisBackend extends RedisQueueBackend {
+  /** Every connection that this backend uses. */
+  readonly clients: readonly Redis[];
   readonly #client: Redis;
   readonly #calls = new Map<string, ScriptCalls>();
 
-  constructor(client: Redis, ...backend: ConstructorParameters<typeof RedisQueueBackend>) {
+  constructor(clients: readonly [Redis, ...Redis[]], ...backend: ConstructorParameters<typeof RedisQueueBackend>) {
     super(...backend);
-    this.#client = client;
+    this.clients = clients;
+    this.#client = clients[0];
   }
 
   override execCommand(...[client, name, args]: Parameters<Exec>): ReturnType<Exec> {
     const calls = isPipeline(client) ? undefined : this.#callsOf(name);
     if (calls === undefined) return super.execCommand(client, name, args);
-    return calls.send(this.#client, args as ScriptArgument[]).catch((error: unknown) => {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      // A server that does not have the script yet (or any more): ioredis sends its text.
-      return super.execCommand(client, name, args) as unknown;
+    return calls.send(this.#client, args as ScriptArgument[]).catch(async (error: unknown) => {
+      let refusal = error;
+      try {
+        // A server that does not have the script yet (or any more): ioredis sends its text.
+        if (isUnknownScript(error)) return (await super.execCommand(client, name, args)) as unknown;
+      } catch (again) {
+        refusal = again;
+      }
+      throw name === 'moveToFinished' && isRefusal(refusal) ? Object.assign(refusal, REPEATED) : refusal;
     });
   }
 
@@ -39,6 +54,43 @@ export class LeanRedisBackend extends RedisQueueBackend {
   }
 }
 
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
 function isPipeline(client: object): boolean {
   return 'isPipeline' in client && client.isPipeline === true;
+}
+
+/**
+ * BullMQ asks the server for its version on every connection and warns on the console; the start-up check has asked once.
+ * The version decides how short BullMQ's blocking reads may be.
+ */
+function quietConnections(version: () => string): typeof RedisConnection {
+  class QuietConnection extends RedisConnection {}
+  Object.defineProperty(QuietConnection.prototype, 'getRedisVersionAndType', {
+    value: () => Promise.resolve({ version: version(), databaseType: 'redis' }),
+  });
+  return QuietConnection;
+}
+
+export interface BackendOptions {
+  readonly prefix: string;
+  /** The server's. */
+  readonly version: () => string;
+  /** Makes a connection of this name, for the blocking reads of one worker. */
+  readonly connect: (name: string) => Redis;
+}
+
+export function createBackendFactory({ prefix, version, connect }: BackendOptions): BackendFactory<LeanRedisBackend> {
+  const Connection = quietConnections(version);
+  return (name, opts, { withBlockingConnection = false } = {}) => {
+    const client = opts.connection as Redis;
+    const keys = new QueueKeys(prefix);
+    const connection = new Connection(client, { shared: true, blocking: false });
+    const reader = withBlockingConnection ? connect(`${client.options.connectionName}:${name}`) : undefined;
+    const blocking = reader && new Connection(reader, { shared: false, blocking: true });
+    const clients = [client, ...(reader === undefined ? [] : [reader])] as const;
+    return new LeanRedisBackend(clients, connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
+  };
 }

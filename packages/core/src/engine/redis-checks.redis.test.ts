@@ -11,7 +11,7 @@ import { until } from '../testing/until.ts';
 import { startWorker, uniqueName, withApp } from '../testing/with-app.ts';
 
 const FIVE_MINUTES_MS = 300_000;
-const CLOCK = fileURLToPath(new URL('../testing/shifted-clock.mjs', import.meta.url));
+const CLOCK = fileURLToPath(import.meta.resolve('@oxbow/faults/shifted-clock'));
 
 withOwnRedis('what a Redis server is checked for', () => {
   const on = (url: string) => ({ kind: 'redis', url }) as const;

@@ -71,6 +71,25 @@ onRedis((engine) => {
       expect(await (await task.enqueue(4)).result()).toBe(4);
     });
 
+    it('loses no result when the server has lost what was read, and its clock is behind', async () => {
+      const redis = client();
+      const app = withApp(engine);
+      const events = `{oxbow:${app.name}}:q:default:events`;
+      const gate = new Gate();
+      const task = app.task('task', { run: (n: number) => gate.pass().then(() => n) });
+      const result = (await task.enqueue(1)).result();
+      await startWorker(app, {});
+      await until('it runs', () => gate.arrived === 1);
+      const reader = () => until('the feed reads', async () => (await connections(redis, app.name)).find(({ name }) => name === 'feed'));
+      const before = await reader();
+      await redis.xadd(events, `${Date.now() + 3_600_000}-0`, 'event', 'later');
+      await redis.del(events);
+      await redis.client('KILL', 'ID', before.id);
+      await until('it is connected again', async () => (await reader()).id !== before.id);
+      gate.open();
+      expect(await result).toBe(1);
+    });
+
     it('reads the streams of all queues on one connection', async () => {
       const redis = client();
       const app = withApp(engine);

@@ -24,6 +24,11 @@ export class RedisFeed implements EventFeed {
   #listener: FeedListener | undefined;
   #readerId: number | undefined;
   #loop: Promise<void> | undefined;
+  #wasReady = false;
+  /** The connection is a new one: its server may have less than was read. */
+  #mayBeAhead = false;
+  /** Ends the wait for a reply whose connection is lost: nothing is sent again (redis-client.ts). */
+  #drop: (error: Error) => void = () => undefined;
   /** Ends the wait for a queue to read. */
   #wake: () => void = () => undefined;
   #closed = false;
@@ -34,6 +39,7 @@ export class RedisFeed implements EventFeed {
     this.#keyOf = keyOf;
     reader.on('error', () => undefined);
     reader.on('ready', () => this.#onReady());
+    reader.on('close', () => this.#onClose());
   }
 
   listen(listener: FeedListener): void {
@@ -66,13 +72,19 @@ export class RedisFeed implements EventFeed {
 
   async #startWatching(queue: string): Promise<void> {
     const key = this.#keyOf(queue);
-    const last = (await this.#commands.xrevrange(key, '+', '-', 'COUNT', 1)) as [string, string[]][];
+    const lastId = await lastIdOf(this.#commands, key);
     // Unwatched meanwhile.
     if (!this.#watching.has(queue)) return;
-    this.#cursors.set(key, { queue, lastId: last[0]?.[0] ?? '0-0' });
+    this.#cursors.set(key, { queue, lastId });
     this.#wake();
     if (this.#loop === undefined) this.#loop = this.#read();
     else if (this.#readerId !== undefined) await this.#commands.client('UNBLOCK', this.#readerId).catch(() => (this.#readerId = undefined));
+  }
+
+  /** The next connection has another id, perhaps on another server; what it is first asked for is that. */
+  #onClose(): void {
+    this.#readerId = undefined;
+    this.#drop(new Error('The connection of the event feed was lost.'));
   }
 
   /** Also after a reconnect: events may be gone with the server that held them. */
@@ -81,6 +93,8 @@ export class RedisFeed implements EventFeed {
       (id) => (this.#readerId = id),
       () => (this.#readerId = undefined),
     );
+    this.#mayBeAhead = this.#wasReady;
+    this.#wasReady = true;
     for (const { queue } of this.#cursors.values()) this.#listener?.gap(queue);
   }
 
@@ -88,15 +102,18 @@ export class RedisFeed implements EventFeed {
     if (this.#reader.status === 'wait') this.#reader.connect().catch(() => undefined);
     while (!this.#closed) {
       try {
+        // ioredis reconnects, `ready` reports the gap.
+        if (this.#reader.status !== 'ready') await new Promise((resolve) => this.#reader.once('ready', resolve));
         await this.#readOnce();
       } catch {
-        // The connection is away: ioredis reconnects, `ready` reports the gap.
-        if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+        const refused = this.#reader.status === 'ready';
+        if (refused && !this.#closed) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     }
   }
 
   async #readOnce(): Promise<void> {
+    if (this.#mayBeAhead) await this.#orLost(this.#fallBack());
     const keys = [...this.#cursors.keys()];
     if (keys.length === 0) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -104,8 +121,28 @@ export class RedisFeed implements EventFeed {
     }
     const ids = keys.map((key) => this.#cursors.get(key)?.lastId ?? '0-0');
     const block = this.#readerId === undefined ? BLOCK_WITHOUT_UNBLOCK_MS : BLOCK_MS;
-    const reply = (await this.#reader.xread('COUNT', READ_COUNT, 'BLOCK', block, 'STREAMS', ...keys, ...ids)) as Reply;
+    const reply = (await this.#orLost(this.#reader.xread('COUNT', READ_COUNT, 'BLOCK', block, 'STREAMS', ...keys, ...ids))) as Reply;
     for (const [key, entries] of reply ?? []) await this.#deliver(key, entries);
+  }
+
+  #orLost<T>(reply: Promise<T>): Promise<T> {
+    return Promise.race([reply, new Promise<never>((_, reject) => (this.#drop = reject))]);
+  }
+
+  /**
+   * A server that lost the last entries (a promoted replica, a restart without persistence) may give new ones ids that
+   * are not after those that were read, when its clock is behind: the feed goes on from the last one that it has.
+   */
+  async #fallBack(): Promise<void> {
+    this.#mayBeAhead = false;
+    await Promise.all(
+      [...this.#cursors].map(async ([key, cursor]) => {
+        const lastId = await lastIdOf(this.#reader, key);
+        if (!isAfter(cursor.lastId, lastId)) return;
+        cursor.lastId = lastId;
+        this.#listener?.gap(cursor.queue);
+      }),
+    );
   }
 
   async #deliver(key: string, entries: [string, string[]][]): Promise<void> {
@@ -124,6 +161,11 @@ export class RedisFeed implements EventFeed {
     const first = (await this.#commands.xrange(key, '-', '+', 'COUNT', 1)) as [string, string[]][];
     return first[0] !== undefined && isAfter(first[0][0], id);
   }
+}
+
+async function lastIdOf(client: Redis, key: string): Promise<string> {
+  const last = (await client.xrevrange(key, '+', '-', 'COUNT', 1)) as [string, string[]][];
+  return last[0]?.[0] ?? '0-0';
 }
 
 function isAfter(a: string, b: string): boolean {

@@ -1,31 +1,36 @@
-import { QueueKeys, RedisConnection, type BackendFactory, type QueueOptions, type WorkerOptions } from 'bullmq';
+import type { QueueOptions, WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { OxbowError } from '../errors.ts';
 import { Availability } from './availability.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
-import { LeanRedisBackend } from './redis-backend.ts';
-import { createRedisClient, hideCommands, redisLabel, type RedisTarget } from './redis-client.ts';
+import type { LockAccess } from './lock-access.ts';
+import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
+import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
 import { RedisFeed } from './redis-feed.ts';
+import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
+import { reconnect } from './redis-reconnect.ts';
 
-export interface RedisDriverOptions extends RedisTarget {
-  readonly app: string;
+export interface RedisDriverOptions extends RedisTargetOptions {
   readonly onError: (error: Error) => void;
 }
 
 /** 50 slots in one process: one Worker 27k no-op jobs/s, two of 25 28k, four of 12 31k (docs/decisions/0005-lanes.md). */
 const LANE_SIZE = 16;
-const MINIMUM_VERSION = [6, 2] as const;
 
-/** `redis://` and `rediss://`: one node, Redis 6.2+ or Valkey, through ioredis. */
+/**
+ * `redis://`, `redis+sentinel://`, `redis+cluster://` and their `rediss` forms: Redis 6.2+ or Valkey, through ioredis.
+ * An app's keys have one hash tag, so they lie on one master; every connection goes there (redis-connector.ts), and what
+ * is above it does not know which kind of deployment it is.
+ */
 export function createRedisDriver(options: RedisDriverOptions): Driver {
-  const label = redisLabel(options.url);
+  const target = redisTarget(options);
+  const { label } = target.url;
   const prefix = `{oxbow:${options.app}}:q`;
-  const producer = createRedisClient(options, `oxbow:${options.app}:producer`);
+  const producer = createRedisClient(target, `oxbow:${options.app}:producer`);
   const availability = new Availability(producer, label, options.connectTimeoutMs);
   const feed = new RedisFeed(
     producer,
-    producer.duplicate({ connectionName: `oxbow:${options.app}:feed` }),
+    createRedisClient(target, `oxbow:${options.app}:feed`, { resends: false }),
     (queue) => `${prefix}:${queue}:events`,
   );
   let consumer: Redis | undefined;
@@ -34,7 +39,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   const open = async (): Promise<EngineFacts> => {
     try {
       await availability.ready();
-      const facts = await availability.guard(() => inspect(producer));
+      const facts = await availability.guard(() => inspect(producer, target));
       version = facts.redisVersion;
       return facts;
     } catch (error) {
@@ -48,20 +53,24 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     label,
     laneSize: LANE_SIZE,
     feed,
+    get connected() {
+      return producer.status === 'ready';
+    },
     batches: false,
-    backend: createBackendFactory(
-      quietConnections(() => version),
-      prefix,
-    ),
+    backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
-      consumer ??= connectedConsumer(options);
+      consumer ??= connectedConsumer(target, options);
       return { connection: consumer, prefix };
     },
     open,
     guard: (call) => availability.guard(call),
+    lockAccess: lockAccess(options, prefix),
+    reconnect: (backend) => {
+      for (const client of (backend as LeanRedisBackend).clients) reconnect(client);
+    },
     clockOffsetMs: () => clockOffsetMs(producer),
-    evictionPolicy: () => evictionPolicy(producer),
+    evictionPolicy: () => evictionPolicy(producer, target),
     close: async () => {
       availability.close();
       consumer?.disconnect();
@@ -71,75 +80,13 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   };
 }
 
-function connectedConsumer(options: RedisDriverOptions): Redis {
-  const client = createRedisClient(options, `oxbow:${options.app}:worker`);
-  client.on('error', options.onError);
+function lockAccess({ app, url, connectTimeoutMs, tls }: RedisDriverOptions, prefix: string): LockAccess {
+  return { kind: 'redis', target: { app, url, connectTimeoutMs, tls }, prefix };
+}
+
+function connectedConsumer(target: RedisTarget, { app, onError }: RedisDriverOptions): Redis {
+  const client = createRedisClient(target, `oxbow:${app}:worker`);
+  client.on('error', onError);
   client.connect().catch(() => undefined);
   return client;
-}
-
-/**
- * BullMQ asks the server for its version on every connection and warns on the console; `inspect` has asked once.
- * The version decides how short BullMQ's blocking reads may be.
- */
-function quietConnections(version: () => string): typeof RedisConnection {
-  class QuietConnection extends RedisConnection {}
-  Object.defineProperty(QuietConnection.prototype, 'getRedisVersionAndType', {
-    value: () => Promise.resolve({ version: version(), databaseType: 'redis' }),
-  });
-  return QuietConnection;
-}
-
-function createBackendFactory(Connection: typeof RedisConnection, prefix: string): BackendFactory<LeanRedisBackend> {
-  return (name, opts, { withBlockingConnection = false } = {}) => {
-    const client = opts.connection as Redis;
-    const keys = new QueueKeys(prefix);
-    const connection = new Connection(client, { shared: true, blocking: false });
-    const blocking = withBlockingConnection
-      ? new Connection(hideCommands(client.duplicate({ connectionName: `${client.options.connectionName}:${name}` })), {
-          shared: false,
-          blocking: true,
-        })
-      : undefined;
-    return new LeanRedisBackend(client, connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
-  };
-}
-
-/** @throws OxbowError `engine_unsupported` */
-async function inspect(client: Redis): Promise<EngineFacts & { readonly redisVersion: string }> {
-  const info = await client.info('server');
-  const field = (name: string): string | undefined => new RegExp(`^${name}:(.+?)\\r?$`, 'mu').exec(info)?.[1];
-  const valkey = field('valkey_version');
-  const version = field('redis_version') ?? '0.0.0';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
-    throw new OxbowError('engine_unsupported', `Redis ${MINIMUM_VERSION.join('.')} or newer is needed; the server is ${version}.`);
-  }
-  if (field('redis_mode') === 'cluster') {
-    throw new OxbowError('engine_unsupported', 'The server is a node of a Redis Cluster, which a redis:// URL cannot use.');
-  }
-  return {
-    server: valkey === undefined ? 'redis' : 'valkey',
-    version: valkey ?? version,
-    redisVersion: version,
-    evictionPolicy: await evictionPolicy(client),
-  };
-}
-
-/** `unknown` where CONFIG is refused, as on many managed servers. */
-async function evictionPolicy(client: Redis): Promise<string> {
-  try {
-    const reply = (await client.config('GET', 'maxmemory-policy')) as string[];
-    return reply[1] ?? 'unknown';
-  } catch {
-    return 'unknown';
-  }
-}
-
-async function clockOffsetMs(client: Redis): Promise<number | undefined> {
-  if (client.status !== 'ready') return undefined;
-  const before = Date.now();
-  const [seconds, micros] = (await client.time()) as unknown as [string, string];
-  const after = Date.now();
-  return Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2;
 }

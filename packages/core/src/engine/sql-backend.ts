@@ -5,6 +5,7 @@
  *   in here; what comes out is unescaped by the column readers that the engine gives its client (`unescapingParsers`).
  * - A worker backs off while the global concurrency of its queue forbids to claim what waits there. BullMQ's own loop
  *   asks thousands of times a second.
+ * - A parent is released when its children are removed, and waits again for a child that is tried again (sql-flows.ts).
  * - Retention is applied now and then instead of at every finished job (thinned-retention.ts).
  * - A producer's call on a closed connection rejects. BullMQ's own never settles.
  *
@@ -15,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresQueueBackend, type IQueueBackend, type JobJson, type PgQueryResult, type WorkerOptions } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { escapeJson, escapeText, repairNestedJson } from './json-escape.ts';
+import { removeUnprocessedChildren, retryFinishedJob, type SqlJob } from './sql-flows.ts';
 import { ThinnedRetention } from './thinned-retention.ts';
 
 type Run = (this: PostgresQueueBackend, command: string, params?: readonly unknown[]) => Promise<PgQueryResult>;
@@ -24,6 +26,7 @@ type Entry = Parameters<PostgresQueueBackend['addJobs']>[0][number];
 type FlowEntry = Parameters<PostgresQueueBackend['addFlow']>[0][number];
 type Completed = Parameters<PostgresQueueBackend['moveToCompleted']>;
 type Failed = Parameters<PostgresQueueBackend['moveToFailed']>;
+type Retry = Parameters<PostgresQueueBackend['retryFinishedJob']>;
 type Woken = Awaited<ReturnType<PostgresQueueBackend['waitForJob']>>;
 
 /** Which parameters of a command are user data. Batches are escaped entry by entry, before they become one JSON text. */
@@ -48,6 +51,12 @@ const USER_TEXT: Readonly<Record<string, readonly number[]>> = {
   retry_job: [4],
   add_log: [2],
 };
+
+/**
+ * From so many jobs on BullMQ's bulk function is faster than its function for flows, which makes no temporary tables: 10
+ * jobs take 6.1 and 3.0 ms, 100 take 7.8 and 8.0.
+ */
+const BULK_PAYS = 100;
 
 /** Wake-ups in a row that led to no job before the reason is looked up. */
 const PATIENCE = 2;
@@ -75,9 +84,12 @@ export class SqlBackend extends PostgresQueueBackend {
   override async addJobs(entries: Entry[]): Promise<string[]> {
     this.#mustBeOpen();
     const only = entries.length === 1 ? entries[0] : undefined;
-    // The bulk function makes two temporary tables, which a single job need not pay for.
     if (only !== undefined && isIndependent(only)) return [await super.addJob(only.job, only.jobId, only.parentKeyOpts)];
-    return super.addJobs(entries.map((entry) => ({ ...entry, job: escapeData(entry.job) })));
+    const escaped = entries.map((entry) => ({ ...entry, job: escapeData(entry.job) }));
+    if (entries.length >= BULK_PAYS || !entries.every(isIndependent)) return super.addJobs(escaped);
+    const batch = escaped.map(({ job, jobId }) => this['toBatchEntry'](this.queueName, job, jobId, {}) as object);
+    const { rows } = await (this['run'] as Run)('add_flow', [JSON.stringify(batch)]);
+    return rows.map(({ id }) => id as string);
   }
 
   /** @throws OxbowError `closed` */
@@ -90,6 +102,15 @@ export class SqlBackend extends PostgresQueueBackend {
     const values = await super.getProcessedChildrenValues(jobId);
     for (const key of Object.keys(values)) values[key] = repairNestedJson(values[key] as string);
     return values;
+  }
+
+  override async removeUnprocessedChildren(jobId: string): Promise<void> {
+    await removeUnprocessedChildren(this.#job(jobId));
+  }
+
+  override async retryFinishedJob(...args: Retry): Promise<void> {
+    const [job] = args;
+    await retryFinishedJob(this.#job(job.id as string), (backend) => backend.retryFinishedJob(...args));
   }
 
   override async moveToCompleted(
@@ -146,6 +167,10 @@ export class SqlBackend extends PostgresQueueBackend {
     this.#backingOff = new AbortController();
     await sleep(delay, undefined, { signal: this.#backingOff.signal }).catch(() => undefined);
     this.#backingOff = undefined;
+  }
+
+  #job(id: string): SqlJob {
+    return { connection: this.connection, opts: this.opts, queue: this.queueName, id };
   }
 
   get #workerOptions(): WorkerOptions {

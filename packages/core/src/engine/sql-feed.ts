@@ -1,56 +1,43 @@
-/**
- * The event feed of an engine that speaks SQL: one LISTEN and one query for all watched queues.
- *
- * Event ids come from a sequence, and here a larger id is never visible before a smaller one, because there is one
- * writer; a server with several needs a trailing window on top.
- */
-import type { PgNotification, PgQueryResult } from 'bullmq';
+/** The event feed of an engine that speaks SQL: one LISTEN and one query for all watched queues. */
+import type { PgNotification } from 'bullmq';
 import type { EventFeed, FeedListener, JobEvent } from './engine.ts';
-import { repairFields } from './sql-backend.ts';
+import { eventFields, type EventReader, type EventRow } from './sql-events.ts';
 
-/** What of a `pg.Pool` the feed needs. Column readers must unescape (json-escape.ts). */
+/** What of a `pg.Pool` the feed needs. */
 export interface FeedPool {
-  query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>>;
   connect(): Promise<FeedClient>;
 }
 
 export interface FeedClient {
   query(text: string): Promise<unknown>;
   on(event: 'notification', listener: (message: PgNotification) => void): unknown;
+  /** Notifications come from now on, or come again after some may have been missed. */
+  on(event: 'connect', listener: () => void): unknown;
   release(): void;
 }
 
-interface EventRow {
-  readonly queue: string;
-  readonly id: number | string | bigint;
-  readonly event: string;
-  readonly data: Readonly<Record<string, unknown>> | null;
-}
-
 const CHANNEL = 'bullmq_events';
-const BATCH = 1000;
 /** Should a notification ever be lost, events are this late. */
 const SAFETY_POLL_MS = 5000;
 const RETRY_MS = 500;
-/** BullMQ deletes events that are this many ids behind the newest one of their queue. */
-const TRIMMED_BEYOND = 10_000n;
 
 export class SqlFeed implements EventFeed {
   readonly #pool: FeedPool;
-  /** Queue → the id after which its events are delivered. */
-  readonly #watched = new Map<string, bigint>();
+  readonly #events: EventReader;
+  readonly #watched = new Set<string>();
   readonly #watching = new Map<string, Promise<void>>();
-  #cursor = 0n;
   #listener: FeedListener | undefined;
   #client: Promise<FeedClient> | undefined;
   #reading: Promise<void> = Promise.resolve();
   #isReading = false;
   #readAgain = false;
   #safetyPoll: NodeJS.Timeout | undefined;
+  #nextRead: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(pool: FeedPool) {
+  constructor(pool: FeedPool, events: EventReader) {
     this.#pool = pool;
+    this.#events = events;
   }
 
   listen(listener: FeedListener): void {
@@ -70,6 +57,7 @@ export class SqlFeed implements EventFeed {
   unwatch(queue: string): void {
     this.#watching.delete(queue);
     this.#watched.delete(queue);
+    this.#events.stop(queue);
     if (this.#watching.size === 0) this.#stopListening();
   }
 
@@ -84,11 +72,12 @@ export class SqlFeed implements EventFeed {
   async #startWatching(queue: string): Promise<void> {
     this.#client ??= this.#startListening();
     await this.#client;
-    const last = await this.#lastId();
+    await this.#events.start(queue);
     // Unwatched or closed meanwhile.
-    if (this.#closed || !this.#watching.has(queue)) return;
-    if (this.#watched.size === 0) this.#cursor = last;
-    this.#watched.set(queue, last);
+    if (this.#closed || !this.#watching.has(queue)) return this.#events.stop(queue);
+    this.#watched.add(queue);
+    // What came while the reader started.
+    this.#read();
   }
 
   async #startListening(): Promise<FeedClient> {
@@ -96,6 +85,10 @@ export class SqlFeed implements EventFeed {
       const client = await this.#pool.connect();
       client.on('notification', ({ channel, payload }) => {
         if (channel === CHANNEL && payload !== undefined && this.#watched.has(payload)) this.#read();
+      });
+      client.on('connect', () => {
+        for (const queue of this.#watched) this.#listener?.gap(queue);
+        this.#read();
       });
       await client.query(`LISTEN ${CHANNEL}`);
       this.#safetyPoll = setInterval(() => this.#read(), SAFETY_POLL_MS).unref();
@@ -108,6 +101,7 @@ export class SqlFeed implements EventFeed {
 
   #stopListening(): void {
     clearInterval(this.#safetyPoll);
+    clearTimeout(this.#nextRead);
     this.#client?.then((client) => client.release()).catch(() => undefined);
     this.#client = undefined;
   }
@@ -125,49 +119,28 @@ export class SqlFeed implements EventFeed {
     while (this.#readAgain && this.#watched.size > 0) {
       this.#readAgain = false;
       try {
-        if ((await this.#readBatch()) === BATCH) this.#readAgain = true;
+        await this.#readPage();
       } catch {
-        // The server is away, or the pool has ended: the cursor stands, the next poll goes on from it.
+        // The server is away, or the pool has ended: nothing counts as read, the next poll goes on from there.
         await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : RETRY_MS).unref());
       }
     }
     this.#isReading = false;
   }
 
-  async #readBatch(): Promise<number> {
-    const queues = [...this.#watched.keys()];
-    const { rows } = await this.#pool.query<EventRow>(
-      'SELECT queue, id, event, data FROM event WHERE queue = ANY($1) AND id > $2 ORDER BY id LIMIT $3',
-      [queues, String(this.#cursor), BATCH],
-    );
-    const before = this.#cursor;
-    for (const row of rows) {
-      const id = BigInt(row.id);
-      this.#cursor = id;
-      const from = this.#watched.get(row.queue);
-      if (from !== undefined && id > from) this.#listener?.event(toJobEvent(row));
-    }
-    const newest = rows.length === BATCH ? await this.#lastId() : this.#cursor;
-    if (newest - before >= TRIMMED_BEYOND) for (const queue of queues) this.#listener?.gap(queue);
-    return rows.length;
-  }
-
-  /** Every event that is written from now on has a larger id. */
-  async #lastId(): Promise<bigint> {
-    const { rows } = await this.#pool.query<{ last: number | string | bigint }>(
-      'SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM event_seq WHERE $1',
-      [true],
-    );
-    return BigInt(rows[0]?.last ?? 0);
+  async #readPage(): Promise<void> {
+    const { rows, missed, againMs } = await this.#events.read();
+    for (const row of rows) this.#listener?.event(toJobEvent(row));
+    for (const queue of missed) this.#listener?.gap(queue);
+    clearTimeout(this.#nextRead);
+    if (againMs === 0) this.#readAgain = true;
+    else if (againMs !== undefined && !this.#closed) this.#nextRead = setTimeout(() => this.#read(), againMs).unref();
   }
 }
 
-/** Fields as BullMQ's own reader gives them: strings, JSON text where BullMQ has JSON text. */
-function toJobEvent({ queue, event, data }: EventRow): JobEvent {
-  const list: string[] = [];
-  for (const [name, value] of Object.entries(data ?? {})) list.push(name, typeof value === 'string' ? value : String(value));
-  repairFields(list);
-  const fields: Record<string, string> = { event };
+function toJobEvent(row: EventRow): JobEvent {
+  const list = eventFields(row);
+  const fields: Record<string, string> = {};
   for (let at = 0; at + 1 < list.length; at += 2) fields[list[at] as string] = list[at + 1] as string;
-  return { queue, jobId: fields['jobId'] ?? '', name: event, fields };
+  return { queue: row.queue, jobId: fields['jobId'] ?? '', name: row.event, fields };
 }

@@ -18,11 +18,12 @@ export interface FixtureConfig {
   readonly ledger: string;
   readonly concurrency?: number;
   readonly lockDuration?: number;
+  readonly maxBlocked?: number;
+  /** @defaultValue 'error' */
+  readonly logLevel?: 'warn';
   readonly maxCrashes?: number;
   readonly connectTimeout?: number;
   readonly drain?: { readonly soft: number; readonly hard: number };
-  /** Kills itself the moment BullMQ is to move a job to `failed` for good. */
-  readonly killAtMoveToFailed?: boolean;
   /** Adds jobs of `note` until so many are acknowledged in the ledger. */
   readonly produce?: number;
 }
@@ -36,6 +37,9 @@ export interface FixtureMessage {
   readonly orphans?: readonly string[];
   readonly offsetMs?: number;
   readonly running?: number;
+  /** Of `worker:blocked`. */
+  readonly ms?: number;
+  readonly jobs?: readonly { readonly id: string; readonly task: string }[];
   /** Of `ended`. */
   readonly status?: Omit<JobStatus, 'enqueuedAt'>;
 }

@@ -1,4 +1,11 @@
-import { redisProgram, RedisServer as Server } from '@oxbow/faults';
+import {
+  redisProgram,
+  RedisCluster as Cluster,
+  RedisSentinels as Sentinels,
+  RedisServer as Server,
+  type RedisClusterOptions,
+  type RedisSentinelsOptions,
+} from '@oxbow/faults';
 import { describe, onTestFinished } from 'vitest';
 
 export { freePort } from '@oxbow/faults';
@@ -29,5 +36,27 @@ export const RedisServer = {
     const server = await RedisServer.create(...args);
     await server.start();
     return server;
+  },
+} as const;
+
+/** A master, its replica and three Sentinels of this test's own. */
+export type RedisSentinels = Sentinels;
+
+export const RedisSentinels = {
+  started: async (options?: RedisSentinelsOptions): Promise<RedisSentinels> => {
+    const sentinels = await Sentinels.started(options);
+    onTestFinished(() => sentinels[Symbol.asyncDispose]());
+    return sentinels;
+  },
+} as const;
+
+/** A cluster of this test's own. */
+export type RedisCluster = Cluster;
+
+export const RedisCluster = {
+  started: async (options?: RedisClusterOptions): Promise<RedisCluster> => {
+    const cluster = await Cluster.started(options);
+    onTestFinished(() => cluster[Symbol.asyncDispose]());
+    return cluster;
   },
 } as const;

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import { pino } from 'pino';
 import { afterAll, onTestFinished } from 'vitest';
 import { createApp, type App } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
+import { isConnectionFailure } from '../engine/postgres-errors.ts';
+import { schemaOf } from '../engine/postgres-target.ts';
 import type { SignalName, Signals } from '../signals.ts';
 import type { WorkerOptions } from '../worker/settings.ts';
 import type { Worker } from '../worker/worker.ts';
@@ -35,12 +38,12 @@ export interface Stage {
 
 /**
  * Stages for the tests of one suite. On Redis every test has an app of its own. An embedded engine takes seconds to
- * open, so there the suite's tests share one, each with its own queue and names.
+ * open, and a schema on Postgres a fifth of one, so there the suite's tests share one, each with its own queue and names.
  */
 export function stages(engine: TestEngine, options: Partial<AppOptions> = {}): () => Stage {
   let shared: App | undefined;
   afterAll(async () => {
-    await shared?.close();
+    if (shared !== undefined) await discard(engine, shared);
   });
   return () => {
     if (engine.kind === 'redis') return stage(withApp(engine, options));
@@ -71,7 +74,10 @@ export async function startWorker<Deps>(app: App<Deps>, options: WorkerOptions<D
 
 /** The same jobs as another process would see them; an embedded engine has one process, so there it is the same app. */
 export function elsewhere(engine: TestEngine, app: App, options: Partial<AppOptions> = {}): App {
-  return engine.kind === 'redis' ? withApp(engine, { ...options, name: app.name }) : app;
+  if (engine.kind === 'embedded') return app;
+  const far = openApp(engine, { ...options, name: app.name });
+  onTestFinished(() => far.close());
+  return far;
 }
 
 /** Everything that `name` announces from now on. */
@@ -87,11 +93,17 @@ function openApp<Deps>(engine: TestEngine, options: Partial<AppOptions>): App<De
 
 async function discard(engine: TestEngine, app: Pick<App, 'name' | 'close'>): Promise<void> {
   await app.close();
-  if (engine.kind === 'redis') await deleteKeys(engine.url, app.name);
+  if (engine.kind !== 'embedded') await deleteKeys(engine.url, app.name);
 }
 
-/** Everything that an app has on a Redis server. A server that is gone took it along. */
+/** Everything that an app has on a server. A server that is gone took it along. */
 export async function deleteKeys(url: string, app: string): Promise<void> {
+  await (url.startsWith('postgres') ? dropSchema(url, app) : deleteRedisKeys(url, app));
+}
+
+/** Servers behind Sentinels and those of a cluster are a test's own, and go with it. */
+async function deleteRedisKeys(url: string, app: string): Promise<void> {
+  if (!/^rediss?:/u.test(url)) return;
   const client = new Redis(url, { maxRetriesPerRequest: 1 });
   client.on('error', () => undefined);
   try {
@@ -102,5 +114,18 @@ export async function deleteKeys(url: string, app: string): Promise<void> {
     if ((error as Error).name !== 'MaxRetriesPerRequestError') throw error;
   } finally {
     client.disconnect();
+  }
+}
+
+async function dropSchema(url: string, app: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(`DROP SCHEMA IF EXISTS "${schemaOf(app)}" CASCADE`);
+  } catch (error) {
+    if (!isConnectionFailure(error)) throw error;
+  } finally {
+    await client.end();
   }
 }

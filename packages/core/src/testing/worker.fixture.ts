@@ -1,7 +1,6 @@
 /** A process with one worker, for tests that kill it. Its orders are in OXBOW_FIXTURE and come as messages. */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Job } from 'bullmq';
 import { createApp } from '../app.ts';
 import type { SignalName } from '../signals.ts';
 import { entries, type FixtureConfig, type FixtureMessage, type FixtureRequest } from './fixture-process.ts';
@@ -11,37 +10,37 @@ const { queue } = config;
 
 const write = (word: string, about: unknown): void => appendFileSync(config.ledger, `${word} ${String(about)}\n`);
 const tell = (message: FixtureMessage): void => void process.send?.(message);
+/** As an insert under a unique key: the second of one id does nothing. */
+const effect = (id: string): void => {
+  try {
+    writeFileSync(`${config.ledger}-${id}`, '', { flag: 'wx' });
+  } catch {
+    return;
+  }
+  write('effect', id);
+};
 const never = (): Promise<never> =>
   new Promise(() => {
     // A handle keeps the process alive, as a stuck handler's socket would.
     setInterval(() => undefined, 1000);
   });
 
-if (config.killAtMoveToFailed === true) {
-  // oxlint-disable-next-line typescript/unbound-method -- called with its job below
-  const moveToFailed = Job.prototype.moveToFailed;
-  Job.prototype.moveToFailed = function killedAtTheLast(this: Job, ...args) {
-    if (this.attemptsMade + 1 < (this.opts.attempts ?? 1)) return moveToFailed.apply(this, args);
-    process.kill(process.pid, 'SIGKILL');
-    return never();
-  };
-}
-
 const app = createApp({
   name: config.app,
   url: config.url,
-  logLevel: 'error',
+  logLevel: config.logLevel ?? 'error',
   ...(config.maxCrashes === undefined ? {} : { maxCrashes: config.maxCrashes }),
   ...(config.connectTimeout === undefined ? {} : { connectTimeout: config.connectTimeout }),
 });
 
 const tasks = {
-  /** Takes a few milliseconds, and notes its beginning and end. */
+  /** Takes a few milliseconds, has an effect keyed by its id, and notes its beginning and end. */
   note: app.task('note', {
     queue,
-    run: async (n: number) => {
+    run: async (n: number, ctx) => {
       write('start', n);
       await wait(Math.random() * 30);
+      effect(ctx.id);
       write('end', n);
       return n;
     },
@@ -81,6 +80,16 @@ const tasks = {
       });
     },
   }),
+  /** Does not let the event loop turn. */
+  block: app.task('block', {
+    queue,
+    run: (ms: number, ctx) => {
+      write('block', ctx.id);
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+      write('unblock', ctx.id);
+    },
+  }),
   slow: app.task('slow', {
     queue,
     run: async (ms: number) => {
@@ -95,6 +104,7 @@ const SIGNALS: readonly SignalName[] = [
   'worker:ready',
   'worker:draining',
   'worker:drained',
+  'worker:blocked',
   'engine:clock-skewed',
   'task:succeeded',
   'task:failed',
@@ -129,6 +139,7 @@ await app
   .worker({
     queues: { [queue]: config.concurrency ?? 5 },
     ...(config.lockDuration === undefined ? {} : { lockDuration: config.lockDuration }),
+    ...(config.maxBlocked === undefined ? {} : { maxBlocked: config.maxBlocked }),
     ...(config.drain === undefined ? {} : { drain: config.drain }),
   })
   .run();

@@ -1,3 +1,4 @@
+import { crashpoint } from '../crashpoint.ts';
 import type { ActiveJob, Lane, Verdict } from '../engine/engine.ts';
 import type { Attempt, ExecutionSettings, Next } from '../execution/attempt.ts';
 import type { Outcome } from '../policies/outcome.ts';
@@ -40,12 +41,15 @@ export class AttemptRunner {
       input: undefined,
     };
     this.#running.add(attempt, lane);
+    crashpoint('after-fetch-before-handler');
     if (this.#signals.wants('task:started')) this.#signals.emit('task:started', describe(job));
     const startedAt = performance.now();
     try {
       const outcome = await this.#pipeline(attempt);
+      crashpoint('after-effect-before-record');
       const deciding = toVerdict(outcome, attempt);
       const verdict = deciding instanceof Promise ? await deciding : deciding;
+      crashpoint('after-record-before-ack');
       this.#log(outcome, attempt);
       if (!this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
@@ -57,6 +61,7 @@ export class AttemptRunner {
   }
 
   #emit(outcome: Outcome, event: Signals['task:succeeded']): void {
+    crashpoint('after-ack-before-signal');
     switch (outcome.kind) {
       case 'succeeded':
         return this.#signals.emit('task:succeeded', event);

@@ -16,6 +16,7 @@ export class ClockWatch {
   readonly #onChange: (skewed: boolean) => void;
   #timer: NodeJS.Timeout | undefined;
   #skewed = false;
+  #offsetMs: number | undefined;
   #stopped = false;
 
   constructor(engine: Engine, signals: SignalBus, log: Logger, onChange: (skewed: boolean) => void) {
@@ -27,6 +28,11 @@ export class ClockWatch {
 
   get skewed(): boolean {
     return this.#skewed;
+  }
+
+  /** At the last look. */
+  get offsetMs(): number | undefined {
+    return this.#offsetMs;
   }
 
   /** Checks once, then goes on by itself. Never rejects: an engine that does not answer tells nothing of its clock. */
@@ -47,6 +53,7 @@ export class ClockWatch {
   }
 
   #judge(offsetMs: number): void {
+    this.#offsetMs = offsetMs;
     const skewed = Math.abs(offsetMs) > MAX_CLOCK_OFFSET_MS;
     if (skewed === this.#skewed) return;
     this.#skewed = skewed;

@@ -78,12 +78,12 @@ async function runsAgain(config: FixtureConfig, task: string, id: string): Promi
 async function configure(engine: TestEngine): Promise<FixtureConfig> {
   const folder = await temporaryFolder();
   const app = uniqueName('run');
-  if (engine.kind === 'redis') onTestFinished(() => deleteKeys(engine.url, app));
+  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
   return {
     app,
     queue: 'work',
     ledger: join(folder, 'ledger'),
-    url: engine.kind === 'redis' ? engine.url : `embedded:${join(folder, 'data')}`,
+    url: engine.kind !== 'embedded' ? engine.url : `embedded:${join(folder, 'data')}`,
     lockDuration: LONG_MS,
   };
 }

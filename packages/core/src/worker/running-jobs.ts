@@ -1,7 +1,10 @@
+import { crashpoint } from '../crashpoint.ts';
 import type { Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { publicId } from '../task/id.ts';
 import { Deferred } from './deferred.ts';
+import { BLOCKED_MS, type Turned } from './loop-watch.ts';
+import type { RunningState } from './state.ts';
 
 const PUT_BACK_MS = 3000;
 
@@ -9,6 +12,8 @@ const PUT_BACK_MS = 3000;
 export class RunningJobs {
   /** By attempt: a job whose lock was lost can run here twice. */
   readonly #jobs = new Map<Attempt, Lane>();
+  readonly #blockedOut: Attempt[] = [];
+  #turnedAt = performance.now();
 
   get size(): number {
     return this.#jobs.size;
@@ -20,6 +25,28 @@ export class RunningJobs {
 
   remove(attempt: Attempt): void {
     this.#jobs.delete(attempt);
+    if (performance.now() - this.#turnedAt > BLOCKED_MS) this.#blockedOut.push(attempt);
+  }
+
+  /** To be called at every turn of the event loop that is watched. Returns who ran since the last one, should it be long ago. */
+  turned(): ReturnType<Turned> {
+    const now = performance.now();
+    const blocked = now - this.#turnedAt > BLOCKED_MS;
+    this.#turnedAt = now;
+    if (!blocked) return [];
+    return [...this.#blockedOut.splice(0), ...this.#jobs.keys()].map(({ job }) => ({ id: publicId(job.id, job.queue), task: job.name }));
+  }
+
+  /** Oldest first. */
+  get states(): readonly RunningState[] {
+    const now = Date.now();
+    return [...this.#jobs.keys()].map(({ job }) => ({
+      id: publicId(job.id, job.queue),
+      task: job.name,
+      queue: job.queue,
+      attempt: job.attemptsMade + 1,
+      runningMs: Math.max(0, now - (job.processedOn ?? now)),
+    }));
   }
 
   abort(id: string, reason: Error): void {
@@ -36,7 +63,9 @@ export class RunningJobs {
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
-    const puttingBack = Promise.all(orphans.map(([attempt, lane]) => lane.putBack(attempt.job.id).catch(onError)));
+    const putBack = ([attempt, lane]: [Attempt, Lane]): Promise<void> =>
+      lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+    const puttingBack = Promise.all(orphans.map(putBack));
     const late = new Deferred<'late'>();
     const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);
     if ((await Promise.race([puttingBack, late.promise])) === 'late')

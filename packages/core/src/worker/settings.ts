@@ -27,6 +27,16 @@ export interface WorkerOptions<Deps> {
    * more. @defaultValue '30s'
    */
   readonly lockDuration?: Duration;
+  /**
+   * Who renews the locks of running jobs while a handler blocks the event loop: a thread of this process, or nobody.
+   * @defaultValue 'thread'
+   */
+  readonly lockRenewal?: 'thread' | 'main';
+  /**
+   * For how long the thread keeps the jobs of a blocked event loop; then they start again elsewhere.
+   * @defaultValue '5m'
+   */
+  readonly maxBlocked?: Duration;
 }
 
 export interface WorkerSettings {
@@ -35,6 +45,8 @@ export interface WorkerSettings {
   readonly softMs: number;
   readonly hardMs: number;
   readonly lockDurationMs: number;
+  /** Undefined: without the thread. */
+  readonly maxBlockedMs: number | undefined;
 }
 
 const DEFAULT_CONCURRENCY = 5;
@@ -48,6 +60,8 @@ const workerOptions = z.strictObject({
   shutdown: fn.optional(),
   drain: z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() }).optional(),
   lockDuration: durationOption.optional(),
+  lockRenewal: z.enum(['thread', 'main']).optional(),
+  maxBlocked: durationOption.optional(),
 });
 
 /**
@@ -55,7 +69,7 @@ const workerOptions = z.strictObject({
  * @throws OxbowError `invalid_options`, `unknown_task`, `invalid_name`
  */
 export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap<string, string>): WorkerSettings {
-  const { queues, tasks, drain, lockDuration } = parseOptions(workerOptions, options, 'app.worker()');
+  const { queues, tasks, drain, lockDuration, lockRenewal, maxBlocked } = parseOptions(workerOptions, options, 'app.worker()');
   for (const task of tasks ?? []) {
     if (!queuesByTask.has(task))
       throw new OxbowError(
@@ -72,6 +86,7 @@ export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap
     softMs: parseDuration(drain?.soft ?? '20s', 'app.worker(): drain.soft'),
     hardMs: parseDuration(drain?.hard ?? '5s', 'app.worker(): drain.hard'),
     lockDurationMs,
+    maxBlockedMs: lockRenewal === 'main' ? undefined : parseDuration(maxBlocked ?? '5m', 'app.worker(): maxBlocked'),
   };
 }
 

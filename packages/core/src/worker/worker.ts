@@ -10,9 +10,12 @@ import { publicId } from '../task/id.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
+import { LaneWatch } from './lane-watch.ts';
+import { LoopWatch } from './loop-watch.ts';
 import { waitForSignals } from './process-signals.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
+import type { WorkerPhase, WorkerState } from './state.ts';
 
 /** What a worker gets from its app. */
 export interface WorkerSource {
@@ -47,6 +50,8 @@ export class Worker<Deps = unknown> {
   readonly #running = new RunningJobs();
   readonly #errors: ThrottledLog;
   readonly #clock: ClockWatch;
+  readonly #loop: LoopWatch;
+  readonly #laneWatch: LaneWatch;
   readonly #stopped = new Deferred<undefined>();
   readonly #force = new Deferred<false>();
   readonly #ended = new Deferred<Drained>();
@@ -55,6 +60,7 @@ export class Worker<Deps = unknown> {
   #draining: Promise<Drained> | undefined;
   #deps: Deps | undefined;
   #startedUp = false;
+  #phase: WorkerPhase = 'new';
 
   /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
@@ -63,6 +69,21 @@ export class Worker<Deps = unknown> {
     this.#settings = settings;
     this.#errors = new ThrottledLog(source.log);
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
+    this.#loop = new LoopWatch(() => this.#running.turned(), source.signals, source.log);
+    this.#laneWatch = new LaneWatch(source.signals, source.log);
+  }
+
+  /** @internal */
+  get state(): WorkerState {
+    return {
+      phase: this.#phase,
+      queues: Object.fromEntries(this.#settings.queues),
+      lanes: this.#laneWatch.states,
+      running: this.#running.states,
+      eventLoop: this.#loop.lag,
+      clockOffsetMs: this.#clock.offsetMs,
+      clockSkewed: this.#clock.skewed,
+    };
   }
 
   /** Steps around every handler, outer to inner. */
@@ -111,6 +132,7 @@ export class Worker<Deps = unknown> {
 
   async #start(): Promise<void> {
     if (this.#draining !== undefined) throw new OxbowError('closed', 'This worker has been drained; make a new one.');
+    this.#phase = 'starting';
     this.#deps = await this.#options.startup?.();
     this.#startedUp = true;
     await this.#waitForEngine();
@@ -120,6 +142,9 @@ export class Worker<Deps = unknown> {
     await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ready())), this.#stopped.promise]);
     if (this.#draining !== undefined) return;
     for (const lane of this.#lanes) lane.start();
+    this.#laneWatch.start(this.#lanes);
+    this.#loop.start();
+    this.#phase = 'running';
     if (this.#clock.skewed) this.#setFetching(false);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
@@ -157,14 +182,20 @@ export class Worker<Deps = unknown> {
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
+      maxBlockedMs: this.#settings.maxBlockedMs,
       keepSucceeded: this.#source.keepSucceeded,
       keepFailed: this.#source.keepFailed,
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
-      onLockLost: (jobId) => this.#running.abort(publicId(jobId, queue), new LockLostError(publicId(jobId, queue))),
+      onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
     });
     return lane;
+  }
+
+  #loseLock(id: string, queue: string): void {
+    this.#running.abort(id, new LockLostError(id));
+    this.#source.signals.emit('task:lock-lost', { id, queue });
   }
 
   #task(name: string): ReturnType<ExecutionSettings['task']> {
@@ -180,6 +211,7 @@ export class Worker<Deps = unknown> {
   }
 
   async #drain(): Promise<Drained> {
+    this.#phase = 'draining';
     this.#stopped.resolve(undefined);
     this.#clock.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
@@ -187,6 +219,9 @@ export class Worker<Deps = unknown> {
     await this.#starting?.catch(() => undefined);
     const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
     const orphans = await this.#settle(closed);
+    this.#laneWatch.stop();
+    this.#loop.stop();
+    this.#phase = 'drained';
     const drained: Drained = { orphans };
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
     if (this.#startedUp) await this.#options.shutdown?.(this.#deps as Deps);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { enqueueContract } from './enqueue.contract.ts';
+
+onPostgres(enqueueContract);

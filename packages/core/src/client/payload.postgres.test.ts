@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { payloadContract } from './payload.contract.ts';
+
+onPostgres(payloadContract);

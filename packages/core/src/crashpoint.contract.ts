@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { CRASHPOINTS } from './crashpoint.ts';
+import type { TestEngine } from './testing/engines.ts';
+import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from './testing/fixture-process.ts';
+import { until } from './testing/until.ts';
+import { deleteKeys, uniqueName } from './testing/with-app.ts';
+
+const JOBS = 20;
+const DRAINING = 'after-put-back-before-exit';
+
+/** A worker that dies at each named point, and one that goes on after it. */
+export function crashpointContract(engine: TestEngine): void {
+  describe('a process that dies', { timeout: 60_000 }, () => {
+    it.each(CRASHPOINTS.filter((name) => name !== DRAINING))('%s loses no job, and no effect happens twice', async (name) => {
+      const config = { ...(await configure(engine)), produce: JOBS };
+      const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: `${name}:3` } });
+      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+      const second = new FixtureProcess(config);
+      await second.told('produced');
+      await expectEachOnce(config, second);
+    });
+
+    it(`${DRAINING} loses no job, and no effect happens twice`, async () => {
+      const config = { ...(await configure(engine)), drain: { soft: 50, hard: 50 } };
+      const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: DRAINING } });
+      await first.told('worker:ready');
+      const ids = [await first.enqueue('slow', 1500), await first.enqueue('slow', 1500)];
+      await until('both run', () => entries(config.ledger, 'slow').length === 2);
+      first.signal('SIGTERM');
+      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+      const second = new FixtureProcess(config);
+      await second.told('worker:ready');
+      for (const id of ids) expect(await second.ended(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+    });
+
+    it('does not start when the point does not exist', async () => {
+      const config = await configure(engine);
+      const child = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: 'after-nothing' } });
+      expect(await child.exited).toEqual({ code: 1, signal: null });
+      expect(child.output).toContain('OXBOW_CRASHPOINT is "after-nothing"');
+    });
+  });
+}
+
+async function expectEachOnce(config: FixtureConfig, last: FixtureProcess): Promise<void> {
+  const acknowledged = entries(config.ledger, 'ack').map((entry) => entry.split(' ')[1] ?? '');
+  expect(acknowledged).toHaveLength(JOBS);
+  const statuses = await Promise.all(acknowledged.map((id) => last.ended(id)));
+  expect(statuses.filter(({ status }) => status !== 'succeeded')).toEqual([]);
+  const effects = entries(config.ledger, 'effect');
+  expect(new Set(effects).size).toBe(effects.length);
+  expect(acknowledged.filter((id) => !effects.includes(id))).toEqual([]);
+}
+
+async function configure(engine: TestEngine): Promise<FixtureConfig> {
+  const folder = await temporaryFolder();
+  const app = uniqueName('crashpoint');
+  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
+  return {
+    app,
+    queue: 'work',
+    ledger: join(folder, 'ledger'),
+    url: engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url,
+    lockDuration: 1000,
+  };
+}

@@ -1,0 +1,4 @@
+import { crashpointContract } from './crashpoint.contract.ts';
+import { onEmbedded } from './testing/engines.ts';
+
+onEmbedded(crashpointContract);

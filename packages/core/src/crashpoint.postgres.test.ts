@@ -1,0 +1,4 @@
+import { crashpointContract } from './crashpoint.contract.ts';
+import { onPostgres } from './testing/engines.ts';
+
+onPostgres(crashpointContract);

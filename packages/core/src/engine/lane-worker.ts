@@ -1,0 +1,90 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Worker, type IQueueBackend, type Job } from 'bullmq';
+import type { LaneGuard } from './renewal-thread.ts';
+
+const MAX_BACKOFF_MS = 2000;
+
+type FetchedJob = Job<unknown, unknown>;
+/** What BullMQ's typings leave out: a fetch may find nothing. */
+const NO_JOB = undefined as unknown as FetchedJob;
+
+/** BullMQ's worker, which answers an engine that refuses every fetch with back-off instead of a hot loop. */
+export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> {
+  #failures = 0;
+  #fetched = false;
+  #answers = 0;
+  #blockMs = 0;
+  #guard: LaneGuard | undefined;
+
+  /** Grows with every answer of the server to a fetch. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** How long the server may be silent now, by what it was asked. */
+  get blockMs(): number {
+    return this.#blockMs;
+  }
+
+  /** True while an answer to a fetch is to come, or a new one: nothing holds the fetch loop up. */
+  get fetches(): boolean {
+    return this.running && !this.paused && this.closing === undefined && !this['isRateLimited']();
+  }
+
+  /** Shows the guard every renewal. */
+  guardedBy(guard: LaneGuard): void {
+    this.#guard = guard;
+  }
+
+  /** Counts as an answer to a fetch: most fetches ride on the end of a job. */
+  answered(): void {
+    this.#answers++;
+  }
+
+  override async extendJobLocks(jobIds: string[], tokens: string[], duration: number): Promise<string[]> {
+    const renewal = (): Promise<string[]> => super.extendJobLocks(jobIds, tokens, duration);
+    return this.#guard === undefined ? renewal() : this.#guard.extending(renewal);
+  }
+
+  /**
+   * BullMQ starts the jobs of a row of fetches when the row ends, with the first fetch that finds nothing or the last
+   * free slot. After a job the row ends here at once, so that the job starts while the next fetch is on its way.
+   */
+  protected override async moveToActive(token: string, name?: string): Promise<FetchedJob> {
+    if (this.#fetched && !this['drained']) {
+      this.#fetched = false;
+      return NO_JOB;
+    }
+    try {
+      const job = await super.moveToActive(token, name);
+      this.#answers++;
+      this.#failures = 0;
+      this.#blockMs = 0;
+      this.#fetched = job !== NO_JOB;
+      return job;
+    } catch (error) {
+      if (isAnswer(error)) this.#answers++;
+      this.#failures++;
+      await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
+      throw error;
+    }
+  }
+
+  protected override getBlockTimeout(blockUntil: number): number {
+    const seconds = super.getBlockTimeout(blockUntil);
+    this.#blockMs = Math.max(0, seconds * 1000);
+    return seconds;
+  }
+
+  /** Ends what a close that waits for jobs keeps alive: their locks, and the connection that is this worker's own. */
+  async abandon(): Promise<void> {
+    await this.lockManager.close();
+    await this.backend.close(true);
+  }
+}
+
+/** A refusal is an answer too: the connection works. `severity` is how Postgres's errors are told from its client's. */
+function isAnswer(error: unknown): boolean {
+  const { name, severity } = error as { readonly name?: string; readonly severity?: string };
+  return name === 'ReplyError' || severity !== undefined;
+}

@@ -1,0 +1,44 @@
+/**
+ * What goes between the main thread and the renewal thread (renewal-thread.ts, lock-thread.ts): plain data, and one
+ * word of shared memory for the process and for each lane. No message is sent for a job.
+ */
+import type { PostgresTargetOptions } from './postgres-target.ts';
+import type { RedisTargetOptions } from './redis-client.ts';
+
+/** How an engine's locks are reached from another thread, as data that can be cloned. */
+export type LockAccess =
+  /** `prefix` is BullMQ's. */
+  | { readonly kind: 'redis'; readonly target: RedisTargetOptions; readonly prefix: string }
+  | { readonly kind: 'postgres'; readonly target: PostgresTargetOptions };
+
+/** A lane whose locks are to survive a blocked event loop. */
+export interface GuardedLane {
+  readonly id: number;
+  readonly access: LockAccess;
+  readonly queue: string;
+  /** What the tokens of its locks begin with. */
+  readonly owner: string;
+  readonly lockDurationMs: number;
+  /** A silent main thread is believed to be alive for this long. */
+  readonly maxBlockedMs: number;
+  /** Odd while a renewal by the main thread is under way. */
+  readonly extending: Int32Array<SharedArrayBuffer>;
+}
+
+export type ToThread = { readonly guard: GuardedLane } | { readonly release: number };
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  /** The locks could not be renewed; told once until they could again. */
+  | { readonly kind: 'trouble'; readonly lane: number; readonly message: string };
+
+/** The locks of one engine, as the thread sees them. */
+export interface LockStore {
+  /**
+   * Renews every lock of the queue's active jobs that one of the owners holds, also of a job whose fetch the main
+   * thread has not read yet.
+   */
+  renew(queue: string, owners: readonly string[], durationMs: number): Promise<void>;
+  /** Drops the connection, and with it a renewal that is under way; the next one connects. */
+  rest(): void;
+}

@@ -1,0 +1,25 @@
+import type { EngineKind } from './engine/engine.ts';
+import type { SignalListener, SignalName } from './signals.ts';
+import type { WorkerState } from './worker/state.ts';
+
+/** The engine of an app, as this process knows it. */
+export interface EngineState {
+  readonly kind: EngineKind;
+  /** Without credentials. */
+  readonly label: string;
+  /** Whether a call made now would find a connection; undefined where nobody knows before it is made. */
+  readonly connected: boolean | undefined;
+}
+
+/**
+ * What an app's part in this process shows to those who watch over it: metrics, health, dashboards. Nothing here asks
+ * the server, and nothing can be changed.
+ */
+export interface Operation {
+  readonly app: string;
+  engine(): EngineState;
+  /** Those that were made here, drained ones too. */
+  workers(): readonly WorkerState[];
+  /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */
+  on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void;
+}

@@ -1,0 +1,4 @@
+import { onPostgres } from './testing/engines.ts';
+import { signalsContract } from './signals.contract.ts';
+
+onPostgres(signalsContract);

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { TestEngine } from '../testing/engines.ts';
+import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
+import { until } from '../testing/until.ts';
+import { deleteKeys, uniqueName, withApp } from '../testing/with-app.ts';
+
+/** Handlers that block the event loop for longer than their locks last, in processes of their own. */
+export function blockedContract(engine: TestEngine): void {
+  describe('a blocked event loop', { timeout: 90_000 }, () => {
+    it('keeps its jobs: two workers run each of four once', async () => {
+      const config = { ...(await configure(engine)), lockDuration: 3000 };
+      const workers = [new FixtureProcess(config), new FixtureProcess(config)];
+      await Promise.all(workers.map((worker) => worker.told('worker:ready')));
+      const app = withApp(engine, { name: config.app });
+      const handles = await app.task('block', { queue: 'work', run: (ms: number) => ms }).enqueueMany([5000, 5000, 5000, 5000]);
+      await Promise.all(handles.map((handle) => handle.result()));
+      expect([...entries(config.ledger, 'block')].toSorted()).toEqual(handles.map(({ id }) => id).toSorted());
+      expect(entries(config.ledger, 'unblock')).toHaveLength(4);
+    });
+
+    it('is told of with the tasks that ran, in the log too', async () => {
+      const worker = new FixtureProcess(await configure(engine));
+      await worker.told('worker:ready');
+      const id = await worker.enqueue('block', 1500);
+      const blocked = await worker.told('worker:blocked');
+      expect(blocked.jobs).toEqual([{ id, task: 'block' }]);
+      expect(blocked.ms).toBeGreaterThanOrEqual(1000);
+      await until('it is in the log', () => worker.output.includes('"tasks":["block"]'));
+    });
+
+    it('does not keep them for longer than maxBlocked', async () => {
+      const config = { ...(await configure(engine)), maxBlocked: 1000 };
+      const first = new FixtureProcess(config);
+      await first.told('worker:ready');
+      const id = await first.enqueue('block', 20_000);
+      await until('it runs', () => entries(config.ledger, 'block').length === 1);
+      const second = new FixtureProcess(config);
+      await until('it runs elsewhere', () => entries(config.ledger, 'block').length === 2);
+      expect(entries(config.ledger, 'unblock')).toEqual([]);
+      expect(entries(config.ledger, 'block')).toEqual([id, id]);
+      expect(first.output).toContain('no longer renewed');
+      await second.kill('SIGKILL');
+    });
+  });
+}
+
+async function configure(engine: TestEngine): Promise<FixtureConfig> {
+  const app = uniqueName('blocked');
+  onTestFinished(() => deleteKeys(engine.url, app));
+  const ledger = join(await temporaryFolder(), 'ledger');
+  return { app, queue: 'work', ledger, url: engine.url, lockDuration: 1000, logLevel: 'warn' };
+}

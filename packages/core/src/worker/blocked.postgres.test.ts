@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { blockedContract } from './blocked.contract.ts';
+
+onPostgres(blockedContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { blockedContract } from './blocked.contract.ts';
+
+onRedis(blockedContract);

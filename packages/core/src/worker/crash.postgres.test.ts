@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { crashContract } from './crash.contract.ts';
+
+onPostgres(crashContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { drainContract } from './drain.contract.ts';
+
+onPostgres(drainContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { retryContract } from './retry.contract.ts';
+
+onPostgres(retryContract);

@@ -1,0 +1,44 @@
+import type { EventLoopLag } from '../signals.ts';
+
+/** new → starting → running → draining → drained. */
+export type WorkerPhase = 'new' | 'starting' | 'running' | 'draining' | 'drained';
+
+/** One fetch loop. A queue with many slots has several. */
+export interface LaneState {
+  readonly queue: string;
+  readonly running: number;
+  /** False while it has no free slot, is paused (clock skew) or is being closed. */
+  readonly fetching: boolean;
+  /** How long the server has not answered a fetch that it should answer, to the second. An idle lane is answered every 5 to 10 s. */
+  readonly silentMs: number;
+  /** The server was silent for too long, and the connections are being replaced. */
+  readonly stuck: boolean;
+}
+
+/** A job that runs now. */
+export interface RunningState {
+  /** Public id. */
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** Since it was fetched. */
+  readonly runningMs: number;
+}
+
+/** A worker of this process at one moment. */
+export interface WorkerState {
+  readonly phase: WorkerPhase;
+  /** Queue → slots. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly lanes: readonly LaneState[];
+  /** Oldest first. */
+  readonly running: readonly RunningState[];
+  /** Zeros until it runs. */
+  readonly eventLoop: EventLoopLag;
+  /** Engine's clock minus this one, at the last look; undefined where they are one clock, or none has answered yet. */
+  readonly clockOffsetMs: number | undefined;
+  /** True while the clocks differ too much to fetch. */
+  readonly clockSkewed: boolean;
+}

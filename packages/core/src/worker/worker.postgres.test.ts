@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { workerContract } from './worker.contract.ts';
+
+onPostgres(workerContract);
