@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
 import { chown, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from '../testing/fixture-process.ts';
+import { certificate } from '../testing/certificate.ts';
 import { PostgresServer, requirePassword, sql, withOwnPostgres, withPassword } from '../testing/postgres-server.ts';
 import { elsewhere, startWorker, withApp } from '../testing/with-app.ts';
 
@@ -45,23 +42,7 @@ withOwnPostgres('what a Postgres server is checked for', () => {
   });
 
   it('TLS with a private CA is used, and a certificate that nobody vouches for refused', async () => {
-    const folder = await temporaryFolder();
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-    await promisify(execFile)('openssl', [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ]);
+    const { folder, key, cert } = await certificate();
     const server = await PostgresServer.create('ssl=on', `ssl_key_file=${key}`, `ssl_cert_file=${cert}`);
     const { uid, gid } = await stat(server.folder);
     for (const path of [folder, key, cert]) await chown(path, uid, gid);

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { certificate } from '../testing/certificate.ts';
 import { entries, FixtureProcess, temporaryFolder } from '../testing/fixture-process.ts';
 import { freePort, RedisServer, withOwnRedis } from '../testing/redis-server.ts';
 import { until } from '../testing/until.ts';
@@ -48,23 +47,7 @@ withOwnRedis('what a Redis server is checked for', () => {
   });
 
   it('connects by rediss:// with a private CA, and refuses a certificate that nobody vouches for', async () => {
-    const folder = await temporaryFolder();
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-    await promisify(execFile)('openssl', [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ]);
+    const { key, cert } = await certificate();
     const port = await freePort();
     await RedisServer.started(
       '--tls-port',
