@@ -29,31 +29,33 @@ async function openRedis(settings: readonly string[]): Promise<Host> {
   });
   const server = await RedisServer.started(...flags);
   return {
-    port: server.port,
-    start: () => server.start(),
-    stop: () => server.stop(),
-    pause: () => server.pause(),
-    resume: () => server.resume(),
+    ...controls(server),
     urlAt: (port) => `redis://127.0.0.1:${port}`,
     killClients: async () => {
       await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
     },
     command: (name, ...args) => server.command(name, ...args),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
 async function openPostgres(settings: readonly string[]): Promise<Host> {
   const server = await PostgresServer.started(...settings);
   return {
+    ...controls(server),
+    urlAt: (port) => server.urlAt(port),
+    killClients: () => terminateBackends(server.url),
+    command: (name) => Promise.reject(new Error(`${name} is for Redis`)),
+  };
+}
+
+/** What the two kinds of server have in common. */
+function controls(server: RedisServer | PostgresServer): Omit<Host, 'urlAt' | 'killClients' | 'command'> {
+  return {
     port: server.port,
     start: () => server.start(),
     stop: () => server.stop(),
     pause: () => server.pause(),
     resume: () => server.resume(),
-    urlAt: (port) => server.urlAt(port),
-    killClients: () => terminateBackends(server.url),
-    command: (name) => Promise.reject(new Error(`${name} is for Redis`)),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
