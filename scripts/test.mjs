@@ -49,10 +49,11 @@ async function provideServers() {
   return [first.url === undefined ? await provideRedis() : first, second.url === undefined ? await providePostgres() : second];
 }
 
-function summarise(vitestCode, { passed, failed, skipped, unrun, names }) {
+function summarise(vitestCode, { passed, failed, skipped, unrun, failures, names }) {
   const engines = { embedded: { label: undefined }, redis, postgres };
   const leftOut = [...Object.entries(engines).map(([engine, server]) => reportEngine(engine, server, names)), skipped > 0].includes(true);
   for (const name of unrun) console.log(`skipped: ${name}`);
+  for (const failure of failures) console.log(`failed: ${failure}`);
   if (inCi && leftOut) console.log('in CI nothing may be left out');
   // vitest can fail with every test green: an unhandled rejection, a type error outside a test.
   const lost = vitestCode !== 0 && failed === 0 ? 1 : 0;
@@ -72,21 +73,30 @@ function reportEngine(engine, { label, reason }, names) {
 }
 
 async function countsOf(file) {
-  const counts = { passed: 0, failed: 0, skipped: 0, unrun: [], names: [] };
+  const counts = { passed: 0, failed: 0, skipped: 0, unrun: [], failures: [], names: [] };
   const { testResults } = await readReport(file);
-  for (const { name, status, assertionResults } of testResults) {
-    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) counts.failed += 1;
+  for (const { name, status, message, assertionResults } of testResults) {
+    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) {
+      counts.failed += 1;
+      counts.failures.push(`${relative(root, name)}: ${firstLine(message)}`);
+    }
     for (const test of assertionResults) {
       if (test.status === 'passed' || test.status === 'failed') counts.names.push(`${relative(root, name)} ${test.fullName}`);
       if (test.status === 'passed') counts.passed += 1;
-      else if (test.status === 'failed') counts.failed += 1;
-      else {
+      else if (test.status === 'failed') {
+        counts.failed += 1;
+        counts.failures.push(`${relative(root, name)}: ${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+      } else {
         counts.skipped += 1;
         if (args.length === 0) counts.unrun.push(`${relative(root, name)}: ${test.fullName}`);
       }
     }
   }
   return counts;
+}
+
+function firstLine(message = '') {
+  return message.split('\n', 1)[0].slice(0, 300);
 }
 
 async function readReport(file) {
