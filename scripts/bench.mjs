@@ -1,6 +1,7 @@
-/** `npm run bench`: installs and builds what is missing, gets a Redis and a Postgres, and measures Oxbow beside raw BullMQ. What follows `--` goes to the benchmarks. */
+/** `npm run bench`: installs and builds what is missing, gets a Redis and a Postgres, and measures Oxbow beside raw BullMQ (`--celery`: and Celery). What follows `--` goes to the benchmarks. */
 import { ensureInstalled } from './install.mjs';
 import { onEnd, run } from './run.mjs';
+import { provideCelery } from './servers/celery.mjs';
 import { providePostgres, provideRedis } from './servers.mjs';
 
 let redis = {};
@@ -16,6 +17,8 @@ try {
   redis = await provideRedis();
   // As in production: an answer means that it is on the disk.
   postgres = await providePostgres({ persistent: true });
+  const celery = process.argv.includes('--celery') ? await provideCelery() : undefined;
+  if (celery !== undefined) throw new Error(`--celery: ${celery}`);
   for (const [engine, { url, reason }] of Object.entries({ redis, postgres }))
     if (url === undefined) console.log(`${engine}: not run: ${reason}`);
   const bench = await run(process.execPath, ['benchmarks/dist/main.js', ...process.argv.slice(2)], {

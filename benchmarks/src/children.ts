@@ -22,6 +22,17 @@ export async function runMeasure(
   return JSON.parse(line) as Readonly<Record<string, number>>;
 }
 
+/** A canvas case on Celery, with Debian's Python. @throws when it ends with anything but a figure */
+export async function runCelery(name: string, port: string, runs: number): Promise<{ readonly ms: number }> {
+  const program = fileURLToPath(new URL('../celery/canvas.py', import.meta.url));
+  const child = spawn('/usr/bin/python3', [program, name, port, String(runs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${name} on Celery ended with ${code}: ${out.slice(-500)}`);
+  return JSON.parse(out) as { readonly ms: number };
+}
+
 /** A worker in a process of its own, which runs until it is stopped. */
 export async function startWorker(side: SideName, url: string, app: string): Promise<{ stop: () => Promise<void> }> {
   const child = launch(['worker', side, url, app, '10']);

@@ -1,13 +1,14 @@
 /**
  * Oxbow beside raw BullMQ on the same server in the same run: every figure is a median, sides take turns, each in a
- * process of its own. `--runs 5`, `--case consume`, `--quick` (a fifth of the size), `--smoke` (one tiny run: it works).
+ * process of its own. `--runs 5`, `--case consume`, `--quick` (a fifth of the size), `--smoke` (one tiny run: it works),
+ * `--celery` (canvases beside Debian's Celery too).
  * Needs OXBOW_BENCH_REDIS_URL and OXBOW_BENCH_POSTGRES_URL (scripts/bench.mjs provides them); prints a table and writes out/results.json.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runMeasure, startWorker } from './children.ts';
+import { runCelery, runMeasure, startWorker } from './children.ts';
 import { freshPlace } from './place.ts';
 import type { SideName } from './sides.ts';
 
@@ -24,7 +25,8 @@ interface Case {
 
 interface Comparison {
   readonly metric: string;
-  readonly by: 'ratio' | 'difference';
+  /** `speed`: raw ÷ ours, above 1 when ours is faster. */
+  readonly by: 'ratio' | 'difference' | 'speed';
   readonly bar: string;
 }
 
@@ -41,6 +43,18 @@ const rate = (bar: string): readonly Comparison[] => [
   { metric: 'perSecond', by: 'ratio', bar },
   { metric: 'cpuMicrosPerJob', by: 'ratio', bar: '' },
 ];
+
+/** Beside hand-written flows; on Postgres the bar is 1.0 for all. */
+function canvases(bars: Readonly<Record<string, string>>): readonly Case[] {
+  return Object.entries(bars).map(([name, bar]) => ({
+    name: `canvas-${name}`,
+    size: 1,
+    postgres: 1,
+    compare: [{ metric: 'ms', by: 'speed', bar }],
+  }));
+}
+
+const CELERY_BARS = { 'chain-100': '≥ 1.5', 'chains-200x5': '≥ 5', 'chord-1000': '≥ 5', 'group-1000': '≥ 5' } as const;
 
 const CASES: readonly Case[] = [
   { name: 'consume-1', given: 'jobs', size: 15_000, postgres: 3000, compare: rate('≥ 0.95') },
@@ -67,11 +81,25 @@ const CASES: readonly Case[] = [
       { metric: 'tripsToRun', by: 'difference', bar: '0' },
     ],
   },
+  ...canvases({
+    'chain-100': '≥ 1.0',
+    'chains-200x5': '≥ 1.0',
+    'chord-1000': '≥ 0.95',
+    'group-1000': '≥ 0.95',
+    'nested-8': '≥ 0.9',
+    'nested-8x50': '≥ 0.9',
+  }),
   { name: 'idle', size: 1, compare: [{ metric: 'rssMiB', by: 'difference', bar: '≤ 15' }] },
 ];
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '5' }, case: { type: 'string' }, quick: { type: 'boolean' }, smoke: { type: 'boolean' } },
+  options: {
+    runs: { type: 'string', default: '5' },
+    case: { type: 'string' },
+    quick: { type: 'boolean' },
+    smoke: { type: 'boolean' },
+    celery: { type: 'boolean' },
+  },
 });
 const runs = values.smoke ? 1 : Number(values.runs);
 const scale = values.smoke ? 0.02 : values.quick ? 0.2 : 1;
@@ -86,15 +114,21 @@ for (const engine of ['redis', 'postgres'] as const) {
   else for (const one of casesOf(engine)) rows.push(...(await compareSides(one, url)));
 }
 rows.push(...(await embedded()));
+if (values.celery === true) rows.push(...(await beside(rows)));
 await report();
 
 function casesOf(engine: 'redis' | 'postgres'): readonly Case[] {
   if (engine === 'redis') return CASES.filter(({ name }) => wanted(name));
   return CASES.flatMap(({ postgres: size, name, compare, ...rest }) => {
     if (size === undefined || !wanted(`postgres-${name}`)) return [];
-    const bars = compare.map((one) => (name.startsWith('enqueue') && one.bar !== '' ? { ...one, bar: '≥ 5' } : one));
+    const bars = compare.map((one) => ({ ...one, bar: onPostgres(name, one.bar) }));
     return [{ ...rest, name: `postgres-${name}`, size, compare: bars }];
   });
+}
+
+function onPostgres(name: string, bar: string): string {
+  if (name.startsWith('enqueue') && bar !== '') return '≥ 5';
+  return name.startsWith('canvas') ? '≥ 1.0' : bar;
 }
 
 async function compareSides(one: Case, server: string): Promise<Row[]> {
@@ -117,8 +151,26 @@ async function compareSides(one: Case, server: string): Promise<Row[]> {
   return one.compare.map(({ metric, by, bar }) => {
     const oxbow = median(results.oxbow.map((result) => result[metric] ?? Number.NaN));
     const raw = median(results.raw.map((result) => result[metric] ?? Number.NaN));
-    return { name: one.name, metric, oxbow, raw, compared: by === 'ratio' ? oxbow / raw : oxbow - raw, bar };
+    return { name: one.name, metric, oxbow, raw, compared: compare(by, oxbow, raw), bar };
   });
+}
+
+function compare(by: Comparison['by'], oxbow: number, raw: number): number {
+  if (by === 'difference') return oxbow - raw;
+  return by === 'speed' ? raw / oxbow : oxbow / raw;
+}
+
+/** The canvas rows again, with Celery in the place of hand-written flows. */
+async function beside(measured: readonly Row[]): Promise<Row[]> {
+  const { port } = new URL(process.env['OXBOW_BENCH_REDIS_URL'] ?? 'redis://127.0.0.1');
+  const compared: Row[] = [];
+  for (const [name, bar] of Object.entries(CELERY_BARS)) {
+    const ours = measured.find((row) => row.name === `canvas-${name}`);
+    if (ours === undefined) continue;
+    const { ms } = await runCelery(name, port, runs);
+    compared.push({ ...ours, name: `canvas-${name}, beside Celery`, raw: ms, compared: compare('speed', ours.oxbow, ms), bar });
+  }
+  return compared;
 }
 
 async function embedded(): Promise<Row[]> {

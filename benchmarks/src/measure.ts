@@ -1,4 +1,5 @@
 /** One measurement in a process of its own: `measure.js <case> <side> <url> <app> <size>` prints one line of JSON. */
+import { canvas, type CanvasCase } from './canvas.ts';
 import { consume, fill } from './consume.ts';
 import { firstJob, pickUp, throughput } from './embedded.ts';
 import { burst, callers } from './enqueue.ts';
@@ -32,6 +33,9 @@ if (name === 'worker') {
   const opened = await openSide(side as SideName, url, app);
   await opened.work(size, () => undefined);
   console.log('{}');
+} else if (name.startsWith('canvas-')) {
+  console.log(JSON.stringify(await canvas(name.slice('canvas-'.length) as CanvasCase, side as SideName, url, app)));
+  process.exit(0);
 } else {
   const measure = CASES[name];
   if (measure === undefined) throw new Error(`no case ${name}`);

@@ -8,6 +8,9 @@ import { compressors } from 'hyparquet-compressors';
 
 export const ALL_FLIGHTS = 3_000_000;
 
+/** Ranges of flights that are counted on their own. */
+export const RANGES = 150;
+
 /** Columns of consecutive rows: `delays[i]` minutes is how late the flight from `origins[i]` arrived; negative is early. */
 export interface Flights {
   readonly origins: readonly string[];
@@ -21,6 +24,10 @@ interface RowGroup {
 }
 
 const parquetFile = fileURLToPath(new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets')));
+
+export async function countRows(): Promise<number> {
+  return (await parquet()).groups.at(-1)?.to ?? 0;
+}
 
 /** The flights of rows `from` to `to` (exclusive), in the order of the file, which is by date. */
 export async function readFlights(from: number, to: number): Promise<Flights> {

@@ -1,6 +1,6 @@
 /**
  * The demo: starts the service, kills it with SIGKILL when half of the flights are counted, starts it again, checks that
- * every flight was counted exactly once, and shows what came out.
+ * every flight was counted exactly once, and shows what came out and the run that it came from.
  *
  * Usage: main.js [--flights <number>]
  */
@@ -11,13 +11,11 @@ import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readAirports } from './airports.ts';
 import { createBars, paint, type Bars } from './bars.ts';
-import { drawChart } from './chart.ts';
-import { ALL_FLIGHTS } from './flights.ts';
-import { assertExactlyOnce, rank, type Ranking } from './ranking.ts';
-import type { Report } from './service.ts';
-import type { Counted } from './tasks.ts';
+import { ALL_FLIGHTS, RANGES } from './flights.ts';
+import { assertExactlyOnce, type Ranking } from './ranking.ts';
+import type { News } from './service.ts';
+import { treeLines } from './tree.ts';
 
 const out = process.stdout;
 const BOLD = 1;
@@ -36,9 +34,7 @@ interface Demo {
 }
 
 /** The end of one service. */
-type End =
-  | { readonly kind: 'finished'; readonly results: readonly Counted[]; readonly startedTwice: number }
-  | { readonly kind: 'killed'; readonly succeeded: number; readonly ranges: number };
+type End = Extract<News, { kind: 'finished' }> | { readonly kind: 'killed'; readonly succeeded: number };
 
 /** Empty counts as not set. */
 const url = process.env['OXBOW_URL'] === '' ? undefined : process.env['OXBOW_URL'];
@@ -46,7 +42,7 @@ const url = process.env['OXBOW_URL'] === '' ? undefined : process.env['OXBOW_URL
 let running: ChildProcess | undefined;
 
 async function runService(demo: Demo, life: 'first' | 'second'): Promise<End> {
-  const child = fork(join(example, 'dist', 'service.js'), [join(demo.directory, 'manifest.json'), String(demo.flights)], {
+  const child = fork(join(example, 'dist', 'service.js'), [join(demo.directory, 'run'), String(demo.flights)], {
     env: {
       ...process.env,
       OXBOW_URL: url ?? `embedded:${join(demo.directory, 'engine')}`,
@@ -58,20 +54,18 @@ async function runService(demo: Demo, life: 'first' | 'second'): Promise<End> {
   if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => demo.bars.note(line));
   running = child;
   let end: End | undefined;
-  let ranges = 0;
   let succeeded = 0;
-  child.on('message', (report: Report) => {
+  child.on('message', (news: News) => {
     if (end !== undefined) return;
-    if (report.kind === 'started' && life === 'first' && succeeded >= ranges / 2) {
+    if (news.kind === 'started' && life === 'first' && succeeded >= RANGES / 2) {
       // Something is running now, for sure.
-      end = { kind: 'killed', succeeded, ranges };
+      end = { kind: 'killed', succeeded };
       child.kill('SIGKILL');
     }
-    if (report.kind === 'ready') ({ ranges } = report);
-    if (report.kind === 'ready' && report.resumed) demo.bars.note('The service is back, and goes on with what its engine holds.');
-    if (report.kind === 'succeeded') succeeded += 1;
-    if (report.kind === 'counts') demo.bars.update(report.counts);
-    if (report.kind === 'finished') end = report;
+    if (news.kind === 'ready' && news.resumed) demo.bars.note('The service is back, and goes on with what its engine holds.');
+    if (news.kind === 'succeeded') succeeded += 1;
+    if (news.kind === 'counts') demo.bars.update(news.counts);
+    if (news.kind === 'finished') end = news;
   });
   const how = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
@@ -85,23 +79,24 @@ async function runDemo(demo: Demo): Promise<void> {
   demo.bars.note('Starting the service.');
   const killed = await runService(demo, 'first');
   if (killed.kind !== 'killed') throw new Error('The service was done before it could be killed.');
-  const { succeeded, ranges } = killed;
-  demo.bars.note(paint(out, RED, `SIGKILL after ${succeeded} of ${ranges} ranges, in the middle of the next. Starting the service again.`));
+  demo.bars.note(
+    paint(out, RED, `SIGKILL after ${killed.succeeded} of ${RANGES} ranges, in the middle of the next. Starting the service again.`),
+  );
 
   const finished = await runService(demo, 'second');
   if (finished.kind !== 'finished') throw new Error('The second service did not finish.');
-  assertExactlyOnce(finished.results, demo.flights);
+  const { report, results, startedTwice, tree } = finished;
+  assertExactlyOnce(results, demo.flights);
+  if (report.ranking.flights !== demo.flights) throw new Error(`The report is of ${report.ranking.flights} flights, not ${demo.flights}.`);
   const verdict = `✔ ${demo.flights.toLocaleString('en-US')} flights counted exactly once.`;
-  out.write(
-    `\n${paint(out, GREEN, verdict)} ${ranges} ranges, one result each; the kill made ${finished.startedTwice} of them start twice.\n`,
-  );
+  out.write(`\n${paint(out, GREEN, verdict)} ${RANGES} ranges, one result each; the kill made ${startedTwice} of them start twice.\n`);
 
-  const ranking = rank(finished.results, await readAirports(), 15);
-  printWorst(ranking);
+  printWorst(report.ranking);
   mkdirSync(join(example, 'out'), { recursive: true });
   const chart = join(example, 'out', 'worst-airports.svg');
-  writeFileSync(chart, drawChart(ranking));
+  writeFileSync(chart, report.chart);
   out.write(`\nChart: ${relative(process.cwd(), chart)}\n`);
+  out.write(`\n${paint(out, BOLD, 'The run')}\n${treeLines(tree).join('\n')}\n\n`);
 }
 
 function printWorst({ worst, fewest }: Ranking): void {
@@ -138,5 +133,5 @@ process.once('SIGHUP', () => process.exit(129));
 const engine = url === undefined ? 'an embedded engine on disk' : 'the engine of OXBOW_URL';
 out.write(`Counting ${flights.toLocaleString('en-US')} US flights by airport on ${engine}. Halfway, the service gets a SIGKILL.\n`);
 await runDemo({ flights, directory, bars: createBars(flights, out) });
-out.write('Next: examples/flights/src/tasks.ts is the whole service, README.md shows what else a task can do.\n');
+out.write('Next: examples/flights/src/tasks.ts is the whole service, docs/canvas.md shows what else a canvas can be.\n');
 if (url === undefined) out.write('The same on Redis: OXBOW_URL=redis://127.0.0.1:6379 npm run demo\n');

@@ -1,7 +1,7 @@
 import type { Airport } from './airports.ts';
-import type { Counted } from './tasks.ts';
+import type { Airports, Counted } from './tasks.ts';
 
-/** One airport's flights, all ranges together. */
+/** One airport's flights. */
 export interface Ranked {
   readonly airport: Airport;
   readonly flights: number;
@@ -37,21 +37,12 @@ export function assertExactlyOnce(results: readonly Counted[], total: number): v
 }
 
 /** The `length` airports with the largest mean delay. */
-export function rank(results: readonly Counted[], names: ReadonlyMap<string, Airport>, length: number): Ranking {
-  const sums = new Map<string, { flights: number; minutes: number; late: number }>();
-  for (const counted of results.flatMap((result) => result.airports)) {
-    const sum = sums.get(counted.code) ?? { flights: 0, minutes: 0, late: 0 };
-    sum.flights += counted.flights;
-    sum.minutes += counted.minutes;
-    sum.late += counted.late;
-    sums.set(counted.code, sum);
-  }
-  const all = [...sums.values()];
-  const flights = all.reduce((total, sum) => total + sum.flights, 0);
+export function rank(airports: Airports, names: ReadonlyMap<string, Airport>, length: number): Ranking {
+  const flights = airports.reduce((total, airport) => total + airport.flights, 0);
   const fewest = Math.ceil(flights / 1_000);
-  const worst = [...sums]
-    .filter(([, sum]) => sum.flights >= fewest)
-    .map(([code, sum]): Ranked => ({
+  const worst = airports
+    .filter((sum) => sum.flights >= fewest)
+    .map(({ code, ...sum }): Ranked => ({
       airport: names.get(code) ?? { code, name: code, place: '' },
       flights: sum.flights,
       meanDelay: sum.minutes / sum.flights,
@@ -59,5 +50,5 @@ export function rank(results: readonly Counted[], names: ReadonlyMap<string, Air
     }))
     .toSorted((a, b) => b.meanDelay - a.meanDelay)
     .slice(0, length);
-  return { worst, flights, meanDelay: all.reduce((total, sum) => total + sum.minutes, 0) / flights, fewest };
+  return { worst, flights, meanDelay: airports.reduce((total, { minutes }) => total + minutes, 0) / flights, fewest };
 }

@@ -2,55 +2,56 @@
  * The service: a process with the app, the engine and a worker. It is started by main.ts, which kills it and starts it
  * again, and tells it by IPC what happens.
  *
- * Usage: service.js <manifest> <flights>
+ * Usage: service.js <file with the run's id> <flights>
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import type { RunHandle, RunTree } from '@oxbow/core';
 import { z } from 'zod';
 import type { Counts } from './bars.ts';
-import { app, countFlights, type Counted } from './tasks.ts';
+import { RANGES } from './flights.ts';
+import { app, count, report, type Counted, type Report } from './tasks.ts';
 
 /** What the service tells main.ts. */
-export type Report =
-  | { readonly kind: 'ready'; readonly ranges: number; readonly resumed: boolean }
+export type News =
+  | { readonly kind: 'ready'; readonly resumed: boolean }
   | { readonly kind: 'started' }
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'counts'; readonly counts: Counts }
-  | { readonly kind: 'finished'; readonly results: readonly Counted[]; readonly startedTwice: number };
+  | {
+      readonly kind: 'finished';
+      readonly report: Report;
+      /** Of the ranges. */
+      readonly results: readonly Counted[];
+      readonly startedTwice: number;
+      readonly tree: RunTree;
+    };
 
-const RANGES = 150;
-
-const Manifest = z.array(z.string());
+const queues = ['default', count.queue] as const;
 
 /**
- * Enqueues every range once, however often the process is killed, and returns their public ids.
+ * Enqueues the run once, however often the process is killed.
  *
- * The manifest holds the ids, so its rename into place is the commit: where it exists, every range is enqueued. Where it
- * does not, jobs that are already there belong to a start that was killed before it: nobody will ask for them, and they go.
+ * The file holds the run's id, so its rename into place is the commit: where it does not exist, jobs that are already there
+ * belong to a start that was killed before it. Nobody will ask for them, and they go.
  */
-async function enqueueOnce(manifest: string, flights: number): Promise<{ readonly ids: readonly string[]; readonly resumed: boolean }> {
-  const written = await readFile(manifest, 'utf8').catch(() => undefined);
-  if (written !== undefined) return { ids: Manifest.parse(JSON.parse(written)), resumed: true };
+async function enqueueOnce(file: string, flights: number): Promise<{ readonly run: RunHandle<Report>; readonly resumed: boolean }> {
+  const id = await readFile(file, 'utf8').catch(() => undefined);
+  if (id !== undefined) return { run: app.run<Report>(id), resumed: true };
 
-  const queue = app.queue('default');
-  await queue.obliterate({ force: true });
-  const handles = await countFlights.enqueueMany(ranges(flights));
-  const ids = handles.map((handle) => handle.id);
-  await writeFile(`${manifest}.new`, JSON.stringify(ids));
-  await rename(`${manifest}.new`, manifest);
-  return { ids, resumed: false };
+  await clear();
+  const run = await report.enqueue({ flights });
+  await writeFile(`${file}.new`, run.id);
+  await rename(`${file}.new`, file);
+  return { run, resumed: false };
 }
 
-function ranges(flights: number): { readonly from: number; readonly to: number }[] {
-  const size = Math.ceil(flights / RANGES);
-  return Array.from({ length: Math.ceil(flights / size) }, (_, index) => ({
-    from: index * size,
-    to: Math.min((index + 1) * size, flights),
-  }));
+async function clear(): Promise<void> {
+  await Promise.all(queues.map(async (name) => app.queue(name).obliterate({ force: true })));
 }
 
 /** Counted by the engine, not by this process: it goes on where the killed one was. */
-async function count(total: number): Promise<Counts> {
-  const queue = app.queue('default');
+async function countRanges(): Promise<Counts> {
+  const queue = app.queue(count.queue);
   const [counts, active] = await Promise.all([queue.getJobCounts('waiting', 'delayed', 'completed'), queue.getActive()]);
   const states: Record<string, number> = {};
   for (const { progress } of active) {
@@ -58,7 +59,7 @@ async function count(total: number): Promise<Counts> {
     if (state !== undefined) states[state] = (states[state] ?? 0) + 1;
   }
   return {
-    ranges: total,
+    ranges: RANGES,
     waiting: (counts['waiting'] ?? 0) + (counts['delayed'] ?? 0),
     started: active.length,
     succeeded: counts['completed'] ?? 0,
@@ -66,44 +67,46 @@ async function count(total: number): Promise<Counts> {
   };
 }
 
-async function report(message: Report): Promise<void> {
+async function tell(news: News): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    process.send?.(message, undefined, {}, (error) => (error === null ? resolve() : reject(error)));
+    process.send?.(news, undefined, {}, (error) => (error === null ? resolve() : reject(error)));
   });
 }
 
-async function serve(manifest: string, flights: number): Promise<void> {
-  const { ids, resumed } = await enqueueOnce(manifest, flights);
-  await report({ kind: 'ready', ranges: ids.length, resumed });
+async function serve(file: string, flights: number): Promise<void> {
+  const { run, resumed } = await enqueueOnce(file, flights);
+  await tell({ kind: 'ready', resumed });
 
-  app.on('task:started', () => {
-    void report({ kind: 'started' });
+  app.on('task:started', ({ task }) => {
+    if (task === count.name) void tell({ kind: 'started' });
   });
-  app.on('task:succeeded', () => {
-    void report({ kind: 'succeeded' });
+  app.on('task:succeeded', ({ task }) => {
+    if (task === count.name) void tell({ kind: 'succeeded' });
   });
   // A worker that dies holds its jobs until their locks run out (on a server engine): shorter than the default of 30 s.
-  const worker = app.worker({ queues: { default: 4 }, lockDuration: '3s' });
+  const worker = app.worker({ queues: { default: 1, [count.queue]: 4 }, lockDuration: '3s' });
   await worker.start();
 
   let counting = Promise.resolve();
   const tick = setInterval(() => {
-    counting = counting.then(async () => report({ kind: 'counts', counts: await count(ids.length) }));
+    counting = counting.then(async () => tell({ kind: 'counts', counts: await countRanges() }));
   }, 100);
-  const results = await Promise.all(ids.map((id) => app.handle<Counted>(id).result()));
+  const finished = await run.result();
   clearInterval(tick);
   await counting;
 
-  await report({ kind: 'counts', counts: await count(ids.length) });
-  const queue = app.queue('default');
-  const startedTwice = (await queue.getCompleted()).filter((job) => job.attemptsStarted > 1).length;
-  await report({ kind: 'finished', results, startedTwice });
+  await tell({ kind: 'counts', counts: await countRanges() });
+  // The group is the second step of the chain.
+  const ranges = Array.from({ length: RANGES }, async (_, range) => run.member([1, range]).result());
+  const results = (await Promise.all(ranges)) as readonly Counted[];
+  const startedTwice = (await app.queue(count.queue).getCompleted()).filter((job) => job.attemptsStarted > 1).length;
+  await tell({ kind: 'finished', report: finished, results, startedTwice, tree: await run.tree() });
   await worker.drain();
-  await queue.obliterate({ force: true });
+  await clear();
   await app.close();
   process.disconnect();
 }
 
 process.once('disconnect', () => process.exit());
-const [manifest = '', flights = ''] = process.argv.slice(2);
-await serve(manifest, Number(flights));
+const [file = '', flights = ''] = process.argv.slice(2);
+await serve(file, Number(flights));

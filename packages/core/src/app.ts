@@ -1,15 +1,27 @@
 import { setMaxListeners } from 'node:events';
+import type { CompileSettings } from './canvas/compile.ts';
+import type { AnySignature, EnqueueArguments, GivenBy, TakenBy } from './canvas/fit.ts';
+import { fromJson } from './canvas/foreign-signature.ts';
+import type { RunHandle } from './canvas/run-handle.ts';
+import { adopted, type Signature } from './canvas/signature.ts';
+import type { SignatureOptions } from './canvas/tree.ts';
+import { CanvasClient } from './client/canvas-client.ts';
+import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
-import type { EnqueueSettings } from './client/enqueue.ts';
+import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
 import { JobHandle, type HandleSource } from './client/handle.ts';
+import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
 import { Watcher } from './client/watcher.ts';
 import type { BullQueue, Engine } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
+import type { CanvasRuntime } from './execution/canvas-runtime.ts';
+import { PlanCache } from './execution/plan-cache.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
+import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import {
@@ -70,6 +82,8 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #policies: Policy[] = [];
   readonly #enqueue: EnqueueSettings;
   readonly #handles: HandleSource;
+  readonly #canvas: CanvasClient;
+  readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
   readonly #eviction: EvictionWatch;
@@ -94,14 +108,36 @@ export class App<Deps = unknown, Extra extends object = object> {
     });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
+    this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    const compile: CompileSettings = {
+      task: (name) => this.#taskFacts(name),
+      priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
+    };
+    this.#canvas = new CanvasClient({
+      app: this.name,
+      engine: this.#engine,
+      signals: this.#signals,
+      limits: this.#settings.limits,
+      compile,
+      inputOf: (name) => this.#definitions.get(name)?.input,
+      handles: this.#handles,
+      someQueue: () => this.#definitions.values().next().value?.queue,
+    });
+    this.#runtime = {
+      engine: this.#engine,
+      plans: new PlanCache(this.#engine),
+      compile,
+      cancellations: new Cancellations(),
+      enqueueAs: (order) => enqueueChild(this.#canvas, order),
+    };
     this.#enqueue = {
       engine: this.#engine,
       signals: this.#signals,
       limits: this.#settings.limits,
       queues: this.#settings.queues,
       policies: this.#policies,
+      canvas: this.#canvas,
     };
-    this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
     this.task = this.#declare({});
   }
 
@@ -142,6 +178,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       maxCrashes,
       unknownTaskGraceMs,
       task: (name: string) => this.#definitions.get(name),
+      canvas: this.#runtime,
     };
     const worker = new Worker<Deps>(
       {
@@ -165,6 +202,34 @@ export class App<Deps = unknown, Extra extends object = object> {
   handle<Result = unknown>(id: string): JobHandle<Result> {
     const { jobId, queue } = parsePublicId(id);
     return new JobHandle<Result>(this.#handles, queue, jobId);
+  }
+
+  /**
+   * Enqueues a signature; one without any task, too, which belongs to no app: `signature.enqueue` does all others.
+   * @throws as `signature.enqueue`; InvalidCanvasError for the signature of another app
+   */
+  async enqueue<Given extends AnySignature>(
+    signature: Given,
+    ...args: EnqueueArguments<TakenBy<Given>, [options?: SignatureOptions]>
+  ): Promise<RunHandle<GivenBy<Given>>> {
+    const own = adopted(signature, this.#canvas);
+    const enqueue = own.enqueue.bind(own) as (...given: readonly unknown[]) => Promise<unknown>;
+    return (await enqueue(...args)) as RunHandle<GivenBy<Given>>;
+  }
+
+  /**
+   * The signature that was written down with `JSON.stringify`: its text, or what JSON.parse made of it.
+   * @throws InvalidCanvasError with the path of what is wrong, and for a task that this app does not have
+   */
+  signature<In = unknown, Out = unknown>(json: unknown): Signature<In, Out> {
+    const { limits } = this.#settings;
+    return fromJson<In, Out>(json, this.#canvas, { limits, knows: (task) => this.#definitions.has(task) });
+  }
+
+  /** A run by its public id, from any process. @throws OxbowError `unknown_job` when the id has not the right form. */
+  run<Out = unknown>(id: string): RunHandle<Out> {
+    const { jobId, queue } = parsePublicId(id);
+    return new Run<Out>(this.#handles, { queue, id: jobId });
   }
 
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
@@ -228,6 +293,11 @@ export class App<Deps = unknown, Extra extends object = object> {
     };
     const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), settings, handles);
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
+  }
+
+  #taskFacts(name: string): { readonly queue: string; readonly attempts: number } | undefined {
+    const task = this.#definitions.get(name);
+    return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts };
   }
 
   #register(definition: TaskDefinition): TaskDefinition {

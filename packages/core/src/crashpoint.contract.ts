@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CRASHPOINTS } from './crashpoint.ts';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
@@ -8,11 +8,16 @@ import { deleteKeys, uniqueName } from './testing/with-app.ts';
 
 const JOBS = 20;
 const DRAINING = 'after-put-back-before-exit';
+/** No worker comes by: engine/end.contract.ts. */
+const ENDING = 'end-taken-before-failed';
+
+/** Tests of their own. */
+const ELSEWHERE: ReadonlySet<string> = new Set([DRAINING, ENDING, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS]);
 
 /** A worker that dies at each named point, and one that goes on after it. */
 export function crashpointContract(engine: TestEngine): void {
   describe('a process that dies', { timeout: 60_000 }, () => {
-    it.each(CRASHPOINTS.filter((name) => name !== DRAINING))('%s loses no job, and no effect happens twice', async (name) => {
+    it.each(CRASHPOINTS.filter((name) => !ELSEWHERE.has(name)))('%s loses no job, and no effect happens twice', async (name) => {
       const config = { ...(await configure(engine)), produce: JOBS };
       const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: `${name}:3` } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });

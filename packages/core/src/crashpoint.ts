@@ -1,9 +1,32 @@
-/**
- * Places at which a test can have this process die, as a crash there would: between two things of which the second can
- * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
- * process comes by; otherwise a comparison and nothing else.
- */
-export const CRASHPOINTS = [
+/** Where a worker that runs canvases comes by. */
+export const CANVAS_CRASHPOINTS = [
+  /** Of a run: a step has its value, which nobody else has yet. */
+  'publish-before',
+  /** A large value is in the data of its own job; what follows is not there. */
+  'out-recorded-before-publish',
+  /** What follows a step is there; the step is still active. */
+  'published-before-complete',
+  /** A fan-out job has added its members; it is still active. */
+  'fan-out-added-before-complete',
+  /** A final failure is in the job's data; its error handlers are not there. */
+  'failure-recorded-before-handlers',
+  'handlers-before-fail',
+  /** What replaces a job is in its data; nothing of it is there. */
+  'replacement-recorded-before-add',
+  /** The first jobs of what replaces a job are there; it is still active. */
+  'replacement-added-before-park',
+] as const;
+
+/** Where a process that cancels a run comes by. */
+export const CANCEL_CRASHPOINTS = [
+  /** The child that a cancelled run is told with is there, and waits. */
+  'cancel-child-added-before-end',
+  /** It has failed; the run's last job has not ended, and no worker was told. */
+  'cancel-child-ended-before-rest',
+] as const;
+
+/** Where a process comes by that enqueues, works or drains. */
+const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
   'after-add-before-reply',
   'after-fetch-before-handler',
@@ -13,11 +36,20 @@ export const CRASHPOINTS = [
   'after-record-before-ack',
   /** The engine has the outcome; this process has told nobody. */
   'after-ack-before-signal',
+  /** A job that waited was taken, to be ended without a start; nothing says yet that it has failed. */
+  'end-taken-before-failed',
   /** The drain has put the first job back. */
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof CRASHPOINTS)[number];
+export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS)[number];
+
+/**
+ * Places at which a test can have this process die, as a crash there would: between two things of which the second can
+ * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
+ * process comes by; otherwise a comparison and nothing else.
+ */
+export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS];
 
 interface Armed {
   readonly name: string;

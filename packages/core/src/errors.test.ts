@@ -7,10 +7,12 @@ import {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  InvalidCanvasError,
   InvalidInputError,
   LockLostError,
   NonRetryableError,
   OxbowError,
+  QuorumError,
   ResultTimeoutError,
   ResultTooLargeError,
   SerializationError,
@@ -28,6 +30,8 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
   ['InvalidInputError', 'invalid_output', new InvalidInputError('t', [], 'invalid_output')],
   ['SerializationError', 'serialization', new SerializationError('input.a', 'is a Date')],
   ['SerializationError', 'payload_too_large', new SerializationError('input', 'is big', 'payload_too_large')],
+  ['InvalidCanvasError', 'invalid_canvas', new InvalidCanvasError('steps.1', 'is no signature')],
+  ['QuorumError', 'quorum', new QuorumError({ quorum: 3, succeeded: 2, members: 5 })],
   ['ResultTooLargeError', 'result_too_large', new ResultTooLargeError('t', 2, 1)],
   ['EngineUnavailableError', 'engine_unavailable', new EngineUnavailableError('redis://h:1', 5, { cause })],
   ['DeadlockError', 'deadlock', new DeadlockError('t')],
@@ -92,6 +96,12 @@ describe('errors', () => {
         { path: 'a', message: 'bad' },
       ]).message,
     ).toBe('Input of task "t" is invalid: no; a: bad');
+  });
+
+  it('say which part of a canvas is wrong, and what a quorum came to', () => {
+    expect(new InvalidCanvasError('steps.1', 'is no signature')).toMatchObject({ path: 'steps.1', message: 'steps.1: is no signature' });
+    expect(new InvalidCanvasError('', 'chain() has no steps').message).toBe('chain() has no steps');
+    expect(new QuorumError({ quorum: 3, succeeded: 2, members: 5 })).toMatchObject({ quorum: 3, succeeded: 2 });
   });
 
   it('are known across copies of the package, and nothing else is', async () => {

@@ -17,6 +17,9 @@ export const errorCodes = {
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
+  invalid_canvas: 'Signatures do not make a canvas that can run. The message names the part and says why.',
+  quorum: 'Fewer members of the group have succeeded than its quorum.',
+  run_over: 'The run has ended: nothing can be added to it.',
   engine_unavailable: 'The engine cannot be reached. Check the URL and the server; the call may be repeated.',
   engine_refused: 'The server takes no writes for now: it is out of memory or disk, or has too few replicas. Nothing was stored.',
   engine_unsupported: 'The server cannot do what Oxbow needs. The message says what.',
@@ -90,6 +93,28 @@ export class SerializationError extends OxbowError {
   constructor(path: string, what: string, code: 'serialization' | 'payload_too_large' = 'serialization') {
     super(code, `${path} ${what}`);
     this.path = path;
+  }
+}
+
+/** Signatures do not make a canvas that can run; nothing was enqueued. `path` says where: `steps.1.members.0`; empty for the canvas itself. */
+export class InvalidCanvasError extends OxbowError {
+  readonly path: string;
+
+  constructor(path: string, what: string) {
+    super('invalid_canvas', path === '' ? what : `${path}: ${what}`);
+    this.path = path;
+  }
+}
+
+/** Fewer members of a group have succeeded than its quorum. Never retried. */
+export class QuorumError extends OxbowError {
+  readonly quorum: number;
+  readonly succeeded: number;
+
+  constructor({ quorum, succeeded, members }: { readonly quorum: number; readonly succeeded: number; readonly members: number }) {
+    super('quorum', `${succeeded} of ${members} members of the group have succeeded; its quorum is ${quorum}.`);
+    this.quorum = quorum;
+    this.succeeded = succeeded;
   }
 }
 

@@ -2,6 +2,39 @@
 export { createApp, type App, type DeclareTask, type Preset } from './app.ts';
 export type { AppOptions, RetentionOptions } from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
+export { chain } from './canvas/chain.ts';
+export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';
+export type {
+  AnySignature,
+  EnqueueArguments,
+  First,
+  Fit,
+  Fitting,
+  GivenBy,
+  GivenByEach,
+  Last,
+  Misfit,
+  SignatureTypes,
+  TakenBy,
+  TakenByEach,
+} from './canvas/fit.ts';
+export { group, type GroupSignature, type Settled } from './canvas/group.ts';
+export type { Lacking, NoOthers, OthersGiven, PartialInput, Received, ReceivableKey } from './canvas/partial-input.ts';
+export type { Call, Constant, Fork, NodeIndex, Plan, PlanNode, Scope, Shape } from './canvas/plan.ts';
+export type { RunHandle, RunMember, RunStatus, RunTree } from './canvas/run-handle.ts';
+export { Signature } from './canvas/signature.ts';
+export type { TaskSignature } from './canvas/task-signature.ts';
+export type {
+  CanvasFailure,
+  ChainTree,
+  ChordTree,
+  FailureInfo,
+  GroupTree,
+  JoinPolicy,
+  SignatureOptions,
+  TaskTree,
+  Tree,
+} from './canvas/tree.ts';
 export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
 export type { JobHandle, ResultOptions } from './client/handle.ts';
 export type { JobStatus, Status } from './client/status.ts';
@@ -30,10 +63,12 @@ export {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  InvalidCanvasError,
   InvalidInputError,
   LockLostError,
   NonRetryableError,
   OxbowError,
+  QuorumError,
   ResultTimeoutError,
   ResultTooLargeError,
   SerializationError,

@@ -12,6 +12,9 @@ const FOLDERS = debianFolders();
 const POSTGRES = findProgram('postgres') ?? findProgram(...FOLDERS.map((folder) => `${folder}/postgres`));
 const INITDB = findProgram('initdb') ?? findProgram(...FOLDERS.map((folder) => `${folder}/initdb`));
 
+/** It may have a log to replay, on a busy disk. */
+const START_MS = 90_000;
+
 /** Where postgres is; undefined where there is none. */
 export const postgresProgram: string | undefined = INITDB === undefined ? undefined : POSTGRES;
 
@@ -71,10 +74,11 @@ export class PostgresServer implements AsyncDisposable {
       ...unprivileged(),
     });
     this.#child = child;
-    await until('the server takes connections', async () => {
+    const look = async (): Promise<boolean> => {
       if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`);
       return this.#isReady(child);
-    });
+    };
+    await until('the server takes connections', look, START_MS);
   }
 
   /** SIGSTOP, to it and its processes: they hold their connections and answer nothing. */

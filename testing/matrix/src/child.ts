@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -56,6 +57,12 @@ export class Child {
     const answer = await Promise.race([reply, this.exited]);
     if (!('kind' in answer)) throw new Error(`the ${this.role} ended without an answer: ${this.lastLine}`);
     return answer;
+  }
+
+  /** Resident memory, in MiB. */
+  get rssMib(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1]) / 1024;
   }
 
   signal(name: NodeJS.Signals): void {

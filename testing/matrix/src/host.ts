@@ -1,5 +1,3 @@
-import { PostgresServer, RedisServer } from '@oxbow/faults';
-import pg from 'pg';
 import type { EngineName } from './orders.ts';
 
 /** The server of one measurement, of its own: what faults are done to. */
@@ -15,59 +13,25 @@ export interface Host extends AsyncDisposable {
   killClients(): Promise<void>;
   /** Redis only. */
   command(name: string, ...args: readonly string[]): Promise<unknown>;
+  /** Postgres only. */
+  sql(text: string): Promise<void>;
+  /** Takes every connection that the server has, also those in use, until the returned function is called. Postgres only. */
+  takeConnections(): Promise<() => Promise<void>>;
+  /** Kills the master, and resolves when another is known as that. Sentinels only. */
+  failOver(): Promise<void>;
 }
 
-/** @param settings - of the server: `appendfsync=everysec`, `fsync=off`. */
-export async function openHost(engine: EngineName, settings: readonly string[]): Promise<Host> {
-  return engine === 'redis' ? openRedis(settings) : openPostgres(settings);
-}
+export type HostKind = EngineName | 'sentinels';
 
-async function openRedis(settings: readonly string[]): Promise<Host> {
-  const flags = settings.flatMap((setting) => {
-    const [name, value = ''] = setting.split('=');
-    return [`--${name}`, value];
-  });
-  const server = await RedisServer.started(...flags);
-  return {
-    ...controls(server),
-    urlAt: (port) => `redis://127.0.0.1:${port}`,
-    killClients: async () => {
-      await server.command('CLIENT', 'KILL', 'TYPE', 'normal');
-    },
-    command: (name, ...args) => server.command(name, ...args),
-  };
-}
+/** What not every kind of server has. */
+export const ABSENT: Pick<Host, 'killClients' | 'command' | 'sql' | 'takeConnections' | 'failOver'> = {
+  killClients: () => noSuchThing('killClients'),
+  command: () => noSuchThing('command'),
+  sql: () => noSuchThing('sql'),
+  takeConnections: () => noSuchThing('takeConnections'),
+  failOver: () => noSuchThing('failOver'),
+};
 
-async function openPostgres(settings: readonly string[]): Promise<Host> {
-  const server = await PostgresServer.started(...settings);
-  return {
-    ...controls(server),
-    urlAt: (port) => server.urlAt(port),
-    killClients: () => terminateBackends(server.url),
-    command: (name) => Promise.reject(new Error(`${name} is for Redis`)),
-  };
-}
-
-/** What the two kinds of server have in common. */
-function controls(server: RedisServer | PostgresServer): Omit<Host, 'urlAt' | 'killClients' | 'command'> {
-  return {
-    port: server.port,
-    start: () => server.start(),
-    stop: () => server.stop(),
-    pause: () => server.pause(),
-    resume: () => server.resume(),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
-async function terminateBackends(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
-    );
-  } finally {
-    await client.end();
-  }
+function noSuchThing(name: string): Promise<never> {
+  return Promise.reject(new Error(`${name}: not on this kind of server`));
 }

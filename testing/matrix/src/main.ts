@@ -6,8 +6,8 @@ import { createApp, OxbowError } from '@oxbow/core';
 import { postgresProgram, redisProgram } from '@oxbow/faults';
 import { abandon, measure } from './measure.ts';
 import type { EngineName } from './orders.ts';
-import { describe, toMarkdown, type Result } from './report.ts';
-import { verdict, type Figures, type Row } from './row.ts';
+import { describe, toMarkdown, type Absence, type Result } from './report.ts';
+import { faultOn, verdict, type Figures, type Row } from './row.ts';
 import { ROWS } from './rows.ts';
 
 const { values } = parseArgs({
@@ -26,17 +26,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const results: Result[] = [];
 let broken = 0;
-for (const engine of engines()) {
+const engines = usableEngines();
+for (const engine of engines) {
   for (const row of picked(engine)) {
     try {
       const result = await compare(row, engine);
       results.push(result);
       say(
-        `${result.wrong.length === 0 ? 'ok  ' : 'RED '} ${engine} ${row.id} ${row.fault}${result.wrong.length === 0 ? '' : `: ${result.wrong.join('; ')}`}`,
+        `${result.wrong.length === 0 ? 'ok  ' : 'RED '} ${engine} ${row.id} ${result.fault}${result.wrong.length === 0 ? '' : `: ${result.wrong.join('; ')}`}`,
       );
     } catch (error) {
       broken++;
-      say(`RED  ${engine} ${row.id} ${row.fault}: could not be measured: ${(error as Error).message}`);
+      say(`RED  ${engine} ${row.id} ${faultOn(row, engine)}: could not be measured: ${(error as Error).message}`);
     }
   }
 }
@@ -46,7 +47,7 @@ process.stdout.write(`\n${results.length + broken - failed} passed, ${failed} fa
   process.exit(failed === 0 && results.length > 0 ? 0 : 1);
 });
 
-function engines(): readonly EngineName[] {
+function usableEngines(): readonly EngineName[] {
   return (['redis', 'postgres'] as const).filter((engine) => {
     if (values.engine !== undefined && values.engine !== engine) return false;
     const reason = missing(engine);
@@ -67,9 +68,13 @@ function missing(engine: EngineName): string | undefined {
   }
 }
 
+function asked(): readonly Row[] {
+  return values.row === undefined ? ROWS : ROWS.filter(({ id }) => values.row?.includes(id));
+}
+
 function picked(engine: EngineName): readonly Row[] {
-  const ofEngine = ROWS.filter((row) => row.engines.includes(engine));
-  if (values.row !== undefined) return ofEngine.filter(({ id }) => values.row?.includes(id));
+  const ofEngine = asked().filter((row) => row.engines.includes(engine));
+  if (values.row !== undefined) return ofEngine;
   return values.sample ? ofEngine.filter((row) => row.sampled.includes(engine)) : ofEngine;
 }
 
@@ -80,14 +85,23 @@ async function compare(row: Row, engine: EngineName): Promise<Result> {
     return figures;
   };
   const [raw, oxbow] = [await run('raw'), await run('oxbow')];
-  return { row: row.id, fault: row.fault, engine, oxbow, raw, wrong: verdict(row, oxbow, raw) };
+  return { row: row.id, fault: faultOn(row, engine), engine, oxbow, raw, wrong: verdict(row, oxbow, raw) };
+}
+
+function absences(row: Row): readonly Absence[] {
+  const { id, absent } = row;
+  if (absent === undefined) return [];
+  return engines.flatMap((engine) =>
+    row.engines.includes(engine) ? [] : [{ row: id, fault: faultOn(row, engine), engine, reason: absent }],
+  );
 }
 
 /** How many rows are red. */
 async function report(): Promise<number> {
   const about = { at: new Date().toISOString(), node: process.version, cores: cpus().length, seed, sample: values.sample };
   say(`\nNode ${about.node}, ${about.cores} cores, seed ${seed}, ${values.sample ? 'sample' : 'full'} sizes\n`);
-  say(toMarkdown(results));
+  const absent = values.sample ? [] : asked().flatMap((row) => absences(row));
+  say(toMarkdown(results, absent));
   const out = new URL('../out/', import.meta.url);
   await mkdir(out, { recursive: true });
   await writeFile(new URL('results.json', out), `${JSON.stringify({ ...about, results }, undefined, 2)}\n`);

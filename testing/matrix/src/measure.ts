@@ -13,8 +13,9 @@ export async function abandon(): Promise<void> {
 }
 
 /** One row on one side, with everything of its own; one at a time. */
-export async function measure(row: Row, options: Omit<StageOptions, 'settings'>): Promise<Figures> {
-  await using stage = await Stage.open({ ...options, settings: row.settings?.(options.engine) ?? [] });
+export async function measure(row: Row, options: Omit<StageOptions, 'settings' | 'host'>): Promise<Figures> {
+  const host = row.sentinels === true ? 'sentinels' : options.engine;
+  await using stage = await Stage.open({ ...options, host, settings: row.settings?.(options.engine) ?? [] });
   current = stage;
   await row.run(stage);
   const settleMs = row.settleMs?.(stage) ?? SETTLE_MS;

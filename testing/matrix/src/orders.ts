@@ -16,6 +16,8 @@ export interface Orders {
   /** What a handler does between its start and its end. */
   readonly handler: { readonly kind: 'wait' | 'block'; readonly ms: number };
   readonly drain: { readonly softMs: number; readonly hardMs: number };
+  /** Who renews locks; the raw worker's main thread does. */
+  readonly lockRenewal: 'thread' | 'main';
   /** Dies at this point, the n-th time; the raw worker has the same points around its handler. */
   readonly dieAt: { readonly name: string; readonly time: number } | undefined;
 }

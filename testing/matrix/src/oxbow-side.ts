@@ -43,6 +43,7 @@ export function openOxbow(orders: Orders): Side {
           .worker({
             queues: { [QUEUE]: orders.concurrency },
             lockDuration: orders.lockMs,
+            lockRenewal: orders.lockRenewal,
             drain: { soft: orders.drain.softMs, hard: orders.drain.hardMs },
           })
           .run()

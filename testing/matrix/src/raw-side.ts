@@ -1,5 +1,6 @@
 import { createPostgresBackend, Queue, Worker, type IQueueBackend, type Job, type WorkerOptions } from 'bullmq';
 import type { StoreState } from '@oxbow/faults';
+import type { RedisOptions } from 'ioredis';
 import { dieHere } from './die.ts';
 import type { Orders } from './orders.ts';
 import type { Side } from './side.ts';
@@ -39,7 +40,7 @@ export function openRaw(orders: Orders): Side {
 
 function openQueue({ engine, url, app }: Orders): AnyQueue {
   if (engine === 'postgres') return new Queue(`${app}-${QUEUE}`, { connection: migrated(url) }, createPostgresBackend as never);
-  return new Queue(QUEUE, { connection: { url }, prefix: app });
+  return new Queue(QUEUE, { connection: toConnection(url), prefix: app });
 }
 
 function openWorker({ engine, url, app, concurrency, lockMs }: Orders, process: (job: Job<unknown, void>) => Promise<void>): AnyWorker {
@@ -58,9 +59,17 @@ function openWorker({ engine, url, app, concurrency, lockMs }: Orders, process: 
     );
   return new Worker<unknown, void, string, IQueueBackend>(QUEUE, process, {
     ...options,
-    connection: { url, maxRetriesPerRequest: null },
+    connection: { ...toConnection(url), maxRetriesPerRequest: null },
     prefix: app,
   });
+}
+
+/** As ioredis takes them: a URL, or the Sentinels and the name of their master. */
+function toConnection(url: string): { url: string } | Pick<RedisOptions, 'sentinels' | 'name'> {
+  const [, addresses, name] = /^redis\+sentinel:\/\/([^/]+)\/(.+)$/u.exec(url) ?? [];
+  if (addresses === undefined || name === undefined) return { url };
+  const sentinels = addresses.split(',').map((address) => ({ host: address.split(':')[0] ?? '', port: Number(address.split(':')[1]) }));
+  return { sentinels, name };
 }
 
 /** Its typings know Redis only. */

@@ -12,14 +12,23 @@ export interface Result {
   readonly wrong: readonly string[];
 }
 
+/** A row that an engine does not have. */
+export interface Absence {
+  readonly row: string;
+  readonly fault: string;
+  readonly engine: EngineName;
+  readonly reason: string;
+}
+
 /** A = accepted, F = finished, L = lost, N = never ran, D = started twice. */
-export function toMarkdown(results: readonly Result[]): string {
+export function toMarkdown(results: readonly Result[], absences: readonly Absence[] = []): string {
   const head = '| # | engine | fault | Oxbow | raw BullMQ | verdict |\n|---|---|---|---|---|---|';
   const lines = results.map(
     ({ row, engine, fault, oxbow, raw, wrong }) =>
       `| ${row} | ${engine} | ${fault} | ${describe(oxbow)} | ${describe(raw)} | ${wrong.length === 0 ? 'ok' : `**${wrong.join('; ')}**`} |`,
   );
-  return [head, ...lines].join('\n');
+  const none = absences.map(({ row, engine, fault, reason }) => `| ${row} | ${engine} | ${fault} | ${reason} | | – |`);
+  return [head, ...lines, ...none].join('\n');
 }
 
 export function describe(figures: Figures): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { verdict, type Figures, type Row } from './row.ts';
+import { faultOn, verdict, type Figures, type Row } from './row.ts';
 import { ROWS } from './rows.ts';
 
 const FINE: Figures = {
@@ -54,6 +54,15 @@ describe('the verdict of a row', () => {
     expect(verdict({ ...ROW, inFlight: 4 }, ours, FINE)).toEqual(['5 duplicate starts, 4 allowed']);
   });
 
+  it('lets a server lose what it does not promise to keep, and no more', () => {
+    const row: Row = { ...ROW, mayForget: ({ notes }) => Number(notes['unsynced']) };
+    const ours = { ...FINE, lost: 3, neverRan: 3, finished: 7, notes: { unsynced: 3 } };
+    expect(verdict(row, ours, FINE)).toEqual([]);
+    expect(verdict(row, { ...ours, lost: 5, neverRan: 5 }, FINE)).toEqual(['2 lost', '2 never ran']);
+    expect(verdict(row, { ...ours, duplicateStarts: 4 }, FINE)).toEqual(['4 duplicate starts, 3 allowed']);
+    expect(verdict(ROW, ours, FINE)).toEqual(['3 lost', '3 never ran']);
+  });
+
   it('lets jobs wait where they must, and still sees a loss', () => {
     const row: Row = { ...ROW, finishes: false };
     expect(verdict(row, { ...FINE, waiting: 10, neverRan: 10 }, FINE)).toEqual([]);
@@ -66,6 +75,13 @@ describe('the verdict of a row', () => {
 });
 
 describe('the rows', () => {
+  it('name their fault on each engine, and say why there is none on another', () => {
+    for (const row of ROWS) {
+      for (const engine of row.engines) expect(faultOn(row, engine)).not.toBe('');
+      if (row.engines.length < 2) expect(`${row.id}: ${row.absent}`).not.toContain('undefined');
+    }
+  });
+
   it('have names of their own, and are sampled only where they run', () => {
     expect(new Set(ROWS.map(({ id }) => id)).size).toBe(ROWS.length);
     for (const { engines, sampled } of ROWS) expect(sampled.filter((engine) => !engines.includes(engine))).toEqual([]);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Proxy, readLedger } from '@oxbow/faults';
 import { Child } from './child.ts';
-import { openHost, type Host } from './host.ts';
+import type { Host, HostKind } from './host.ts';
+import { openHost } from './open-host.ts';
 import type { EngineName, Orders, Production, SideName } from './orders.ts';
 import { Random } from './random.ts';
 
@@ -15,6 +16,7 @@ export interface StageOptions {
   /** True: small sizes. */
   readonly sample: boolean;
   readonly settings: readonly string[];
+  readonly host: HostKind;
 }
 
 export type ChildOptions = Partial<Omit<Orders, 'side' | 'engine' | 'role' | 'url' | 'app' | 'ledger'>> & {
@@ -28,6 +30,7 @@ const DEFAULTS = {
   handler: { kind: 'wait', ms: 5 },
   drain: { softMs: 20_000, hardMs: 5000 },
   dieAt: undefined,
+  lockRenewal: 'thread',
 } as const;
 
 const LOOK_MS = 50;
@@ -61,7 +64,7 @@ export class Stage implements AsyncDisposable {
 
   static async open(options: StageOptions): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'oxbow-matrix-'));
-    const stage = new Stage(options, await openHost(options.engine, options.settings), folder);
+    const stage = new Stage(options, await openHost(options.host, options.settings), folder);
     if (options.engine === 'postgres') await stage.#makeTables();
     return stage;
   }
@@ -124,6 +127,12 @@ export class Stage implements AsyncDisposable {
   /** Different numbers that the ledger has under a word. */
   count(word: 'accepted' | 'rejected' | 'start' | 'end'): number {
     return new Set(readLedger(this.ledger).flatMap((entry) => (entry.word === word ? [entry.id] : []))).size;
+  }
+
+  /** What the store has acknowledged, or been told, in the last `ms`. */
+  recent(ms: number): number {
+    const since = performance.timeOrigin + performance.now() - ms;
+    return readLedger(this.ledger).filter(({ word, atMs }) => (word === 'accepted' || word === 'end') && atMs >= since).length;
   }
 
   /** Waits until so many have it; returns false at the deadline, which no row takes for an error. */

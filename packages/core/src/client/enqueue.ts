@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CanvasRunner } from '../canvas/run-handle.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { Engine, NewJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
@@ -45,6 +46,8 @@ export interface EnqueueSettings {
   readonly limits: PayloadLimits;
   readonly queues: ReadonlyMap<string, QueueDeclaration>;
   readonly policies: readonly Policy[];
+  /** What signatures of this app's tasks are run by. */
+  readonly canvas: CanvasRunner;
 }
 
 const DEFAULT_PRIORITY = 5;
@@ -68,11 +71,12 @@ export function prepareJob(
   task: TaskDefinition,
   input: unknown,
   options: EnqueueOptions | undefined,
+  id: string = newJobId(),
 ): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
-  if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given));
-  return write(settings, task, input, given);
+  if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given, id));
+  return write(settings, task, input, given, id);
 }
 
 export interface Prepared {
@@ -81,7 +85,7 @@ export interface Prepared {
   readonly call: EnqueueCall;
 }
 
-function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions): Prepared {
+function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, id: string): Prepared {
   const queue = options.queue ?? task.queue;
   if (options.queue !== undefined) assertName('queue', queue);
   const timestamp = Date.now();
@@ -90,7 +94,7 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
   const headers = options.headers ?? {};
   const job: NewJob = {
-    id: newJobId(),
+    id,
     name: task.name,
     data: encodeEnvelope(
       encodeInput(input, settings.limits),
@@ -117,8 +121,8 @@ function expiresAt(expires: EnqueueOptions['expires'], readyAt: number): number 
   return expires instanceof Date ? expires.getTime() : readyAt + parseDuration(expires, 'expires');
 }
 
-/** BullMQ's 1 is first; a job without a priority would go before all that have one. */
-function priorityOf(priority: number | undefined, queue: string, declaration: QueueDeclaration | undefined): number | undefined {
+/** BullMQ's priority of a job on a queue: 1 is first; a job without a priority would go before all that have one. */
+export function priorityOf(priority: number | undefined, queue: string, declaration: QueueDeclaration | undefined): number | undefined {
   if (declaration?.priorities === true) return 10 - (priority ?? DEFAULT_PRIORITY);
   if (priority === undefined) return undefined;
   throw new OxbowError(

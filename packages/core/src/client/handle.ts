@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
-import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
+import { EngineUnavailableError, OxbowError, ResultTimeoutError } from '../errors.ts';
 import { assertOutsideTask } from '../execution/running.ts';
+import { cancel } from '../policies/run-cancellation.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
-import { failureOf, isFinal, toJobStatus, type JobStatus } from './status.ts';
+import { Bell } from './bell.ts';
+import { isFinal, toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
 export interface ResultOptions {
@@ -100,12 +102,42 @@ export class JobHandle<Result = unknown> {
     }
   }
 
+  /**
+   * Ends the job: one that waits never starts, one that runs is told through `ctx.signal`, and ends as cancelled when its handler then rejects.
+   * False: it has ended already.
+   * @throws OxbowError `unknown_job`; EngineUnavailableError
+   */
+  async cancel(reason = 'cancelled by handle.cancel()'): Promise<boolean> {
+    return this.#cancel({ end: 'cancelled', reason: checkReason(reason) });
+  }
+
+  /** @internal A job that is the last one of a run is ended alone. */
+  async cancelAlone(reason = 'cancelled by member.cancel()'): Promise<boolean> {
+    return this.#cancel({ end: 'cancelled', reason: checkReason(reason), alone: true });
+  }
+
+  async #cancel(ending: Parameters<typeof cancel>[2]): Promise<boolean> {
+    const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
+    if (cancelled === undefined) throw this.#unknown();
+    return cancelled;
+  }
+
   async #find(): Promise<StoredJob> {
     const job = await this.#source.engine.find(this.#queue, this.#jobId);
-    if (job === undefined)
-      throw new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
+    if (job === undefined) throw this.#unknown();
     return job;
   }
+
+  #unknown(): OxbowError {
+    return new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
+  }
+}
+
+const MAX_REASON = 500;
+
+function checkReason(reason: unknown): string {
+  if (typeof reason !== 'string') throw new OxbowError('invalid_options', 'cancel() takes a reason as text, or nothing.');
+  return reason.slice(0, MAX_REASON);
 }
 
 /** One wait for one result. */
@@ -183,36 +215,6 @@ class ResultWait {
   #settle(job: StoredJob): void {
     if (job.state === 'completed') this.#resolve(job.returnValue ?? null);
     if (job.state !== 'failed') return;
-    const { status, id, task } = toJobStatus(job, publicId(this.#jobId, this.#queue));
-    this.#reject(new TaskFailedError(id, task, failureOf(job), status === 'cancelled' || status === 'expired' ? status : 'task_failed'));
-  }
-}
-
-/** Remembers one ring while nobody waits. */
-class Bell {
-  #ring: () => void = () => undefined;
-  #rung: Promise<void> = Promise.resolve();
-  readonly #closed: AbortSignal;
-
-  constructor(closed: AbortSignal) {
-    this.#closed = closed;
-  }
-
-  reset(): void {
-    this.#rung = new Promise((resolve) => (this.#ring = resolve));
-  }
-
-  ring(): void {
-    this.#ring();
-  }
-
-  /** @throws what the app was closed with. */
-  async rung(): Promise<void> {
-    this.#closed.throwIfAborted();
-    const onClosed = (): void => this.#ring();
-    this.#closed.addEventListener('abort', onClosed, { once: true });
-    await this.#rung;
-    this.#closed.removeEventListener('abort', onClosed);
-    this.#closed.throwIfAborted();
+    this.#reject(toTaskFailed(job));
   }
 }

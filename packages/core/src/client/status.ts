@@ -1,19 +1,13 @@
 import type { StoredJob } from '../engine/engine.ts';
+import { TaskFailedError } from '../errors.ts';
 import type { Progress } from '../execution/context.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
-import { decodeEnvelope, type FailedEnd } from '../task/envelope.ts';
+import { failureIn, originalOf } from '../execution/gathering.ts';
+import { BEFORE_START, decodeEnvelope, type FailedEnd } from '../task/envelope.ts';
+import { publicId } from '../task/id.ts';
+import type { Status } from '../task/status.ts';
 
-export type Status =
-  | 'waiting'
-  | 'delayed'
-  | 'parked'
-  | 'started'
-  | 'retrying'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'expired'
-  | 'skipped';
+export type { Status };
 
 /** What a job is doing, at one moment. Times are Dates of the clock of whoever wrote them. */
 export interface JobStatus {
@@ -53,13 +47,20 @@ export function toJobStatus(job: StoredJob, id: string): JobStatus {
     status,
     state: progress?.state,
     progress: counts(progress),
-    attempt: job.attemptsMade + (job.state === 'active' ? 1 : 0),
+    attempt: attemptsBegun(job),
     attempts: Math.max(1, job.attempts),
     enqueuedAt: new Date(job.timestamp),
     startedAt: toDate(job.processedOn),
     finishedAt: toDate(job.finishedOn),
-    error: job.state === 'failed' ? brief(failureOf(job)) : undefined,
+    error: job.state === 'failed' ? brief(originalOf(failureIn(job)) ?? failureOf(job)) : undefined,
   };
+}
+
+/** BullMQ counts the end of a job that never started as an attempt. */
+function attemptsBegun(job: StoredJob): number {
+  if (job.state === 'active') return job.attemptsMade + 1;
+  const endedBefore = job.state === 'failed' && failureIn(job)?.stalledCounter === BEFORE_START;
+  return endedBefore ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade;
 }
 
 function counts(progress: Progress | null | undefined): JobStatus['progress'] {
@@ -67,7 +68,8 @@ function counts(progress: Progress | null | undefined): JobStatus['progress'] {
   return { done: progress.done, total: progress.total, ...(progress.meta === undefined ? {} : { meta: progress.meta }) };
 }
 
-function statusOf(job: StoredJob): Status {
+/** What a job is doing, in a word. */
+export function statusOf(job: StoredJob): Status {
   switch (job.state) {
     case 'completed':
       return 'succeeded';
@@ -90,6 +92,17 @@ function endOf(job: StoredJob): FailedEnd {
   if (failure !== undefined) return failure.end ?? 'failed';
   const { code } = failureOf(job) as { readonly code?: unknown };
   return code === 'cancelled' || code === 'expired' ? code : 'failed';
+}
+
+/** Names the job that failed: of a join the one whose failure it passed on. */
+export function toTaskFailed(job: StoredJob): TaskFailedError {
+  const end = endOf(job);
+  const code = end === 'failed' ? 'task_failed' : end;
+  const failure = failureIn(job);
+  const [origin] = failure?.origins ?? [];
+  const original = originalOf(failure);
+  if (origin !== undefined && original !== undefined) return new TaskFailedError(origin.id, origin.task, original, code);
+  return new TaskFailedError(publicId(job.id, job.queue), job.name, failureOf(job), code);
 }
 
 /** `Name: message` or, as in Node's own errors, `Name [code]: message`. */

@@ -1,3 +1,7 @@
+import type { GroupSignature } from '../canvas/group.ts';
+import type { Lacking, NoOthers, PartialInput } from '../canvas/partial-input.ts';
+import type { Signature } from '../canvas/signature.ts';
+import { chunked, immutable, mapped, mutable, type SignatureSource, type TaskSignature } from '../canvas/task-signature.ts';
 import { OxbowError } from '../errors.ts';
 import type { TaskContext } from '../execution/context.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -45,6 +49,11 @@ export class Task<In, Result> {
     return this.#send(prepared instanceof Promise ? await prepared : prepared);
   }
 
+  /** @internal `enqueue` under an id of the caller's choosing: an id that exists is left as it is. */
+  async enqueueAs(id: string, input: unknown, options?: EnqueueOptions): Promise<JobHandle<Result>> {
+    return this.#send(await prepareJob(this.#settings, this.#definition, input, options, id));
+  }
+
   /** Celery's short form: enqueue with no options. */
   delay(...[input]: InputArguments<In, []>): Promise<JobHandle<Result>> {
     return this.#enqueue(input);
@@ -69,6 +78,42 @@ export class Task<In, Result> {
         `${refused.length} of ${prepared.length} jobs of task "${this.name}" were refused; the others stand.`,
       );
     return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  /** A signature that takes the whole input: from its predecessor, or at enqueue. */
+  s(): TaskSignature<In, Result>;
+  /**
+   * A signature with part of the input. Its predecessor's result is merged in, below the partial, or lands under the key that `.receive(key)` names.
+   * @throws InvalidCanvasError when the partial is no plain object; SerializationError
+   */
+  s<const Given extends PartialInput<In>>(partial: Given & NoOthers<Given, In>): TaskSignature<Lacking<In, Given>, Result>;
+  s(partial?: unknown): TaskSignature<never, Result> {
+    return mutable(this.#source(), partial);
+  }
+
+  /** A signature with the whole input, which ignores its predecessor's result. @throws SerializationError */
+  si(...[input]: InputArguments<In, []>): Signature<unknown, Result> {
+    return immutable<Result>(this.#source(), input);
+  }
+
+  /**
+   * One job that runs the handler on every item, in order; it gives the list. Any failure fails the whole. Ignores its predecessor's result.
+   * @throws InvalidCanvasError when `items` is not iterable; SerializationError
+   */
+  map(items: Iterable<In>): Signature<unknown, Result[]> {
+    return mapped<Result[]>(this.#source(), items);
+  }
+
+  /**
+   * A group of `map` jobs of `size` items each, the last of fewer; it gives a list of lists.
+   * @throws InvalidCanvasError when `items` is not iterable, or `size` no whole number from 1; SerializationError
+   */
+  chunks(items: Iterable<In>, size: number): GroupSignature<unknown, Result[][]> {
+    return chunked<Result[]>(this.#source(), items, size);
+  }
+
+  #source(): SignatureSource {
+    return { task: this.name, runner: this.#settings.canvas, limits: this.#settings.limits };
   }
 
   async #enqueue(input: In | undefined): Promise<JobHandle<Result>> {

@@ -1,18 +1,37 @@
 import { Queue, type IQueueBackend, type JobJson } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { AddBatch } from './add-batch.ts';
+import { BROADCAST_EVENT, BROADCAST_QUEUE, BroadcastFeed, KEPT_BROADCASTS } from './broadcast.ts';
 import type { Driver } from './driver.ts';
-import type { BullQueue, Engine, EngineFacts, EngineKind, EventFeed, Lane, LaneOptions, NewJob, StoredJob } from './engine.ts';
+import { endJob } from './end.ts';
+import type {
+  BullQueue,
+  EndedHow,
+  Engine,
+  EngineFacts,
+  EngineKind,
+  FailedChild,
+  FlowJob,
+  JobPlace,
+  Lane,
+  LaneOptions,
+  NewJob,
+  StoredJob,
+} from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
+import type { ChildValue } from './job-store.ts';
 import { BullLane } from './lane.ts';
 import { toCallersError } from './refusal.ts';
+
+/** Reads of many are made in pages of this many. */
+const PAGE = 1000;
 
 /** The engine over any driver: what BullMQ does the same on every backend. */
 export class BullEngine implements Engine {
   readonly kind: EngineKind;
   readonly label: string;
   readonly laneSize: number;
-  readonly feed: EventFeed;
+  readonly feed: BroadcastFeed;
   readonly #driver: Driver;
   readonly #onOpen: (facts: EngineFacts) => void;
   readonly #queues = new Map<string, BullQueue>();
@@ -27,7 +46,7 @@ export class BullEngine implements Engine {
     this.kind = driver.kind;
     this.label = driver.label;
     this.laneSize = driver.laneSize;
-    this.feed = driver.feed;
+    this.feed = new BroadcastFeed(driver.feed);
   }
 
   get connected(): boolean | undefined {
@@ -61,19 +80,47 @@ export class BullEngine implements Engine {
   }
 
   async add(queue: string, job: NewJob): Promise<void> {
-    if (!this.#opened || this.#closing !== undefined) await this.open();
+    await this.#write(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
+  }
+
+  async addFlow(jobs: readonly FlowJob[]): Promise<void> {
+    await this.#write(() => this.#driver.store.addFlow(jobs));
+  }
+
+  async childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]> {
+    return this.#inPages(children, (page) => this.#driver.store.childValues(join, page));
+  }
+
+  async failedChildren(join: JobPlace): Promise<readonly FailedChild[]> {
+    return this.#read(() => this.#driver.store.failedChildren(join));
+  }
+
+  async find(queue: string, id: string): Promise<StoredJob | undefined> {
+    return this.#read(() => this.#find({ queue, id }));
+  }
+
+  async findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]> {
+    const { store } = this.#driver;
+    return this.#inPages(places, (page) => store.findMany?.(page) ?? Promise.all(page.map((place) => this.#find(place))));
+  }
+
+  async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow> {
+    await this.#ready();
+    const { store, guard } = { store: this.#driver.store, guard: <T>(call: () => Promise<T>) => this.#driver.guard(call) };
     try {
-      await this.#driver.guard(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
+      return await endJob({ store, guard, backend: this.#backend(place.queue) }, { place, data, reason });
     } catch (error) {
       throw toCallersError(error, this.label);
     }
   }
 
-  async find(queue: string, id: string): Promise<StoredJob | undefined> {
-    if (!this.#opened || this.#closing !== undefined) await this.open();
-    const backend = this.#backend(queue);
-    const [state, job] = await this.#driver.guard(() => (this.kind === 'postgres' ? inTurn(backend, id) : atOnce(backend, id)));
-    return job === undefined ? undefined : toStoredJob(queue, id, state, job);
+  async broadcast(message: string): Promise<void> {
+    await this.#write(() => this.#backend(BROADCAST_QUEUE).publishEvent({ event: BROADCAST_EVENT, message }, KEPT_BROADCASTS));
+  }
+
+  async onBroadcast(listener: (message: string) => void, gap: () => void): Promise<() => void> {
+    await this.#ready();
+    return this.feed.hear(listener, gap);
   }
 
   lane(options: LaneOptions): Lane {
@@ -98,6 +145,40 @@ export class BullEngine implements Engine {
     await this.feed.close();
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
     await this.#driver.close();
+  }
+
+  async #ready(): Promise<void> {
+    if (!this.#opened || this.#closing !== undefined) await this.open();
+  }
+
+  async #read<T>(call: () => Promise<T>): Promise<T> {
+    await this.#ready();
+    return this.#driver.guard(call);
+  }
+
+  async #write(call: () => Promise<unknown>): Promise<void> {
+    await this.#ready();
+    try {
+      await this.#driver.guard(call);
+    } catch (error) {
+      throw toCallersError(error, this.label);
+    }
+  }
+
+  async #inPages<From, To>(all: readonly From[], read: (page: readonly From[]) => Promise<readonly To[]>): Promise<readonly To[]> {
+    if (all.length <= PAGE) return all.length === 0 ? [] : this.#read(() => read(all));
+    const found: To[] = [];
+    for (let from = 0; from < all.length; from += PAGE) {
+      const page = all.slice(from, from + PAGE);
+      for (const one of await this.#read(() => read(page))) found.push(one);
+    }
+    return found;
+  }
+
+  async #find({ queue, id }: JobPlace): Promise<StoredJob | undefined> {
+    const backend = this.#backend(queue);
+    const [state, job] = await (this.kind === 'postgres' ? inTurn(backend, id) : atOnce(backend, id));
+    return job === undefined ? undefined : toStoredJob(queue, id, state, job);
   }
 
   #backend(queue: string): IQueueBackend {

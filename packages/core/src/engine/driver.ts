@@ -1,5 +1,7 @@
 import type { BackendFactory, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
+import type { ActiveJobs } from './active-jobs.ts';
 import type { EngineFacts, EngineKind, EventFeed } from './engine.ts';
+import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 
 /** What differs between engines below the BullMQ code they share (bull-engine.ts). */
@@ -16,6 +18,8 @@ export interface Driver {
   readonly batches: boolean;
   /** How a second thread renews locks; undefined where no lock ends while its process lives. */
   readonly lockAccess?: LockAccess | undefined;
+  /** To be called after `open`, under `guard`. */
+  readonly store: JobStore;
   /** Builds BullMQ's backend for a Queue or a Worker. */
   readonly backend: BackendFactory;
   /** Options every Queue gets. Read after `open` has been called (not necessarily resolved). */
@@ -34,6 +38,8 @@ export interface Driver {
   guard<T>(call: () => Promise<T>): Promise<T>;
   /** Gives the backend of a lane new connections: the server has been silent on those it has. */
   reconnect?(backend: IQueueBackend): void;
+  /** Of a lane's queue; undefined where no reply can be lost. */
+  activeJobs?(backend: IQueueBackend, queue: string): ActiveJobs;
   clockOffsetMs(): Promise<number | undefined>;
   evictionPolicy(): Promise<string>;
   close(): Promise<void>;

@@ -13,6 +13,7 @@ import { OxbowError } from '../errors.ts';
 import { unescapingParsers } from './json-escape.ts';
 import { PglitePool } from './pglite-pool.ts';
 import { PgliteSession } from './pglite-session.ts';
+import { createFunctions, FUNCTIONS_VERSION, READ_FUNCTIONS_VERSION } from './sql-functions.ts';
 import { syncedFiles } from './synced-files.ts';
 
 interface PgliteModule {
@@ -50,7 +51,10 @@ export async function openDatabase(directory: string | undefined): Promise<Pglit
   const session = new PgliteSession(db, pglite.protocol.serialize);
   try {
     const pool = new PglitePool(() => Promise.resolve(session));
-    await runMigrations(await pool.connect());
+    const client = await pool.connect();
+    await runMigrations(client);
+    const { rows } = await client.query<{ version: number }>(READ_FUNCTIONS_VERSION, ['bullmq']);
+    if ((rows[0]?.version ?? 0) < FUNCTIONS_VERSION) await createFunctions(client);
     await pool.end();
     return session;
   } catch (error) {

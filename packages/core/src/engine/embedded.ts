@@ -12,11 +12,13 @@ import type { Driver } from './driver.ts';
 import { createBackendFactory, type EmbeddedBackend } from './embedded-backend.ts';
 import { openDatabase } from './embedded-database.ts';
 import type { EngineFacts } from './engine.ts';
+import type { JobStore } from './job-store.ts';
 import { PglitePool } from './pglite-pool.ts';
 import type { PgliteSession } from './pglite-session.ts';
 import { catchUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
 import { OrderedEvents } from './sql-events.ts';
 import { SqlFeed } from './sql-feed.ts';
+import { createSqlStore } from './sql-store.ts';
 
 export interface EmbeddedDriverOptions {
   readonly app: string;
@@ -57,6 +59,7 @@ class EmbeddedDriver implements Driver {
   readonly batches = true;
   readonly feed: SqlFeed;
   readonly backend: BackendFactory<EmbeddedBackend>;
+  readonly store: JobStore;
   readonly #options: EmbeddedDriverOptions;
   readonly #pool: PglitePool;
   #opening: Promise<Opened> | undefined;
@@ -69,6 +72,7 @@ class EmbeddedDriver implements Driver {
     this.#pool = new PglitePool(async () => (await this.#open()).session);
     this.feed = new SqlFeed(this.#pool, new OrderedEvents(this.#pool));
     this.backend = createBackendFactory();
+    this.store = createSqlStore(this.#pool);
   }
 
   queueOptions(): QueueOptions {

@@ -29,6 +29,38 @@ export interface NewJob {
   readonly attempts?: number;
 }
 
+/** Where a job is. */
+export interface JobPlace {
+  readonly queue: string;
+  readonly id: string;
+}
+
+/** A job of a flow. */
+export interface FlowJob extends NewJob {
+  readonly queue: string;
+  /** The join that waits for it: one that is parked, or stands before it in the same call. */
+  readonly parent?: JobPlace;
+  /** What its final failure does to its parent: releases it at once, or counts as an end like any other. @defaultValue 'release' */
+  readonly onFailure?: 'release' | 'ignore';
+  /** It starts parked, and is released when the jobs that name it as parent have ended. There must be one in the same call. */
+  readonly parked?: boolean;
+}
+
+/** A child of a join that has finally failed. */
+export interface FailedChild extends JobPlace {
+  readonly reason: string;
+}
+
+/** What {@link Engine.end} found. */
+export type EndedHow =
+  /** It is failed now, and never started. */
+  | 'ended'
+  /** It runs, waits for children, or has ended already: nothing was changed. */
+  | 'active'
+  | 'parked'
+  | 'final'
+  | 'unknown';
+
 /** One job as the engine holds it. Times are ms since the epoch. */
 export interface StoredJob {
   readonly id: string;
@@ -64,7 +96,7 @@ export interface ActiveJob {
   readonly timestamp: number;
   readonly delayMs: number;
   readonly processedOn: number | undefined;
-  readonly parentId: string | undefined;
+  readonly parent: JobPlace | undefined;
   /** True when the job brings a BullMQ backoff of its own (a plain BullMQ producer). */
   readonly hasOwnBackoff: boolean;
   /** Replaces the stored data. */
@@ -86,7 +118,12 @@ type Decision =
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */
   | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | undefined }
   /** Uses no attempt: back to the head of the queue, or delayed. */
-  | { readonly kind: 'putBack'; readonly delayMs: number };
+  | { readonly kind: 'putBack'; readonly delayMs: number }
+  /**
+   * Uses no attempt: it waits for its children, which have been added to it while it ran, and then starts again, before
+   * what has waited longer. At once, when none of them is to end any more.
+   */
+  | { readonly kind: 'park' };
 
 export interface KeepFinished {
   readonly ageSeconds?: number;
@@ -194,6 +231,42 @@ export interface Engine {
    * @throws EngineUnavailableError; OxbowError `engine_refused`, and then nothing was added.
    */
   add(queue: string, job: NewJob): Promise<void>;
+  /**
+   * Adds a flow as a whole, in one round trip: all of it or nothing. Parents stand before their children. A job that
+   * exists is left as it is, and so is a child of which its parent has a record already, though retention has removed it:
+   * to add a flow again changes nothing. Jobs without a parent may stand anywhere.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`; OxbowError `run_over` when a parent is gone, or a job
+   * with one of the ids belongs to another parent.
+   */
+  addFlow(jobs: readonly FlowJob[]): Promise<void>;
+  /**
+   * What children of a join returned, in the order asked; undefined for one that has not succeeded. Kept with the join,
+   * whatever retention does to the children. Read in pages. @throws EngineUnavailableError
+   */
+  childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ({ readonly value: unknown } | undefined)[]>;
+  /** Children of a join that have finally failed, in no order. @throws EngineUnavailableError */
+  failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
+  /** As `find`, in the order asked; read in pages of one round trip each. @throws EngineUnavailableError */
+  findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]>;
+  /**
+   * Ends a job that waits, is delayed or paused, as failed and without starting it: its join learns of it, and its events
+   * are those of a failed job. `data` makes its new data of what is stored; it is called again when that has changed
+   * meanwhile. Three round trips; one when the job is none that can be ended. When the process dies in the middle the job
+   * has its new data and starts some seconds later: who runs it must look there first. Retention removes it as any failed
+   * job, at the next end of one that a worker runs.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`
+   */
+  end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow>;
+  /**
+   * Tells every process of the app that listens, this one too; at most once, in order, lost when nobody listens.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`
+   */
+  broadcast(message: string): Promise<void>;
+  /**
+   * Calls `listener` for every broadcast from now on (resolved: it is heard), within milliseconds. `gap`: some may have been
+   * missed. Rides on the connection of the event feed. Call what it resolves to when done. @throws EngineUnavailableError
+   */
+  onBroadcast(listener: (message: string) => void, gap: () => void): Promise<() => void>;
   /** One round trip, on Postgres two. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
   lane(options: LaneOptions): Lane;

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Worker, type IQueueBackend, type Job } from 'bullmq';
+import { Worker, type IQueueBackend, type Job, type Span } from 'bullmq';
+import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';
 
 const MAX_BACKOFF_MS = 2000;
 
 type FetchedJob = Job<unknown, unknown>;
+type Ended = [job: FetchedJob, token: string, fetchNext?: () => boolean, span?: Span];
 /** What BullMQ's typings leave out: a fetch may find nothing. */
 const NO_JOB = undefined as unknown as FetchedJob;
 
@@ -15,6 +17,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   #answers = 0;
   #blockMs = 0;
   #guard: LaneGuard | undefined;
+  #lost: LostFetches | undefined;
 
   /** Grows with every answer of the server to a fetch. */
   get answers(): number {
@@ -34,6 +37,11 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   /** Shows the guard every renewal. */
   guardedBy(guard: LaneGuard): void {
     this.#guard = guard;
+  }
+
+  /** Shows it every fetch, and every job from its fetch to its end. */
+  searchedBy(lost: LostFetches): void {
+    this.#lost = lost;
   }
 
   /** Counts as an answer to a fetch: most fetches ride on the end of a job. */
@@ -56,7 +64,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       return NO_JOB;
     }
     try {
-      const job = await super.moveToActive(token, name);
+      const job = await this.#fetching(() => super.moveToActive(token, name));
       this.#answers++;
       this.#failures = 0;
       this.#blockMs = 0;
@@ -68,6 +76,27 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
     }
+  }
+
+  override async processJob(job: FetchedJob, token: string, fetchNext?: () => boolean): Promise<void | FetchedJob> {
+    try {
+      return await super.processJob(job, token, fetchNext);
+    } finally {
+      this.#lost?.release(job);
+    }
+  }
+
+  /** The end of a job fetches the next one. */
+  protected override handleCompleted(result: unknown, ...rest: Ended): Promise<FetchedJob> {
+    return this.#fetching(() => super.handleCompleted(result, ...rest));
+  }
+
+  protected override handleFailed(error: Error, ...rest: Ended): Promise<FetchedJob> {
+    return this.#fetching(() => super.handleFailed(error, ...rest));
+  }
+
+  #fetching(fetch: () => Promise<FetchedJob>): Promise<FetchedJob> {
+    return this.#lost === undefined ? fetch() : this.#lost.during(fetch, isAnswer);
   }
 
   protected override getBlockTimeout(blockUntil: number): number {

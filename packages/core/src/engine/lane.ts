@@ -1,7 +1,8 @@
-import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
+import { DelayedError, WaitingChildrenError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import type { Driver } from './driver.ts';
-import type { ActiveJob, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
+import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
 import { LaneWorker } from './lane-worker.ts';
+import { LostFetches } from './lost-fetches.ts';
 import { guardLane, type LaneGuard } from './renewal-thread.ts';
 
 /** Of a job's failed attempts; more would let a job with many attempts grow without bound. */
@@ -11,7 +12,7 @@ const RETRY_MS = 500;
 /** BullMQ's own limits fail a job without calling us: out of reach. */
 const NEVER = 2 ** 31 - 1;
 
-type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect'>;
+type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect' | 'activeJobs'>;
 
 interface Running {
   readonly job: Job;
@@ -30,6 +31,7 @@ export class BullLane implements Lane {
 
   readonly #driver: LaneDriver;
   #guard: LaneGuard | undefined;
+  #lost: LostFetches | undefined;
 
   constructor(options: LaneOptions, driver: LaneDriver) {
     this.queue = options.queue;
@@ -53,6 +55,7 @@ export class BullLane implements Lane {
   start(): void {
     this.#guard = this.#guardLocks();
     if (this.#guard !== undefined) this.#worker.guardedBy(this.#guard);
+    this.#searchLostFetches();
     this.#worker.run().catch(this.#options.onError);
   }
 
@@ -70,6 +73,7 @@ export class BullLane implements Lane {
 
   async close(): Promise<void> {
     await this.#worker.close();
+    this.#lost?.close();
     await this.#guard?.release();
   }
 
@@ -90,6 +94,7 @@ export class BullLane implements Lane {
   }
 
   async abandon(): Promise<void> {
+    this.#lost?.close();
     await this.#worker.abandon();
     await this.#guard?.release();
   }
@@ -99,6 +104,13 @@ export class BullLane implements Lane {
     const { queue, lockDurationMs, maxBlockedMs, onError } = this.#options;
     if (lockAccess === undefined || maxBlockedMs === undefined) return undefined;
     return guardLane({ access: lockAccess, queue, owner: `${this.#worker.id}:`, lockDurationMs, maxBlockedMs, onTrouble: onError });
+  }
+
+  #searchLostFetches(): void {
+    const jobs = this.#driver.activeJobs?.(this.#worker.getBackend(), this.queue);
+    if (jobs === undefined) return;
+    this.#lost = new LostFetches(jobs, `${this.#worker.id}:`);
+    this.#worker.searchedBy(this.#lost);
   }
 
   #ended(job: Job): void {
@@ -146,6 +158,13 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
       await job.moveToWait(token);
       verdict.recorded?.();
       throw new WaitingError();
+    case 'park': {
+      const waits = await job.moveToWaitingChildren(token);
+      // All of them have ended already.
+      if (!waits) await job.moveToWait(token);
+      verdict.recorded?.();
+      throw waits ? new WaitingChildrenError() : new WaitingError();
+    }
   }
 }
 
@@ -207,8 +226,11 @@ class BullActiveJob implements ActiveJob {
   get processedOn(): number | undefined {
     return this.#job.processedOn;
   }
-  get parentId(): string | undefined {
-    return this.#job.parent?.id;
+  get parent(): JobPlace | undefined {
+    const { parent } = this.#job;
+    // On Redis the keys' prefix stands before the queue, whose name has no colon.
+    if (parent?.id === undefined) return undefined;
+    return { queue: parent.queueKey.slice(parent.queueKey.lastIndexOf(':') + 1), id: parent.id };
   }
   get hasOwnBackoff(): boolean {
     return this.#job.opts.backoff !== undefined;

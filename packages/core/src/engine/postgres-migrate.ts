@@ -4,6 +4,7 @@ import type { EngineFacts } from './engine.ts';
 import { codeOf } from './postgres-errors.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import type { PostgresTarget } from './postgres-target.ts';
+import { createFunctions, FUNCTIONS_VERSION, READ_FUNCTIONS_VERSION } from './sql-functions.ts';
 
 const UNDEFINED_TABLE = '42P01';
 const NOT_ALLOWED = '42501';
@@ -11,7 +12,7 @@ const NOT_ALLOWED = '42501';
 const LOCK_KEY = 0x6f786277;
 
 /**
- * Checks the server, and brings the app's schema up to date: BullMQ's migrations, then {@link TUNING}. However many
+ * Checks the server, and brings the app's schema up to date: BullMQ's migrations, then our functions. However many
  * processes do so at once, one does the work and the others wait for it and find it done.
  *
  * @throws OxbowError `engine_unsupported`
@@ -21,7 +22,9 @@ export async function prepareDatabase(pool: PostgresPool, { label, schema }: Pos
   let broken = true;
   try {
     const version = await checkServer(client, label);
-    if ((await schemaVersion(client, schema)) < LATEST_SCHEMA_VERSION) await migrate(client, schema, label);
+    const isCurrent =
+      (await schemaVersion(client, schema)) >= LATEST_SCHEMA_VERSION && (await functionsVersion(client, schema)) >= FUNCTIONS_VERSION;
+    if (!isCurrent) await migrate(client, schema, label);
     broken = false;
     return { server: 'postgres', version, evictionPolicy: 'none' };
   } finally {
@@ -54,11 +57,17 @@ async function schemaVersion(client: PgPoolClient, schema: string): Promise<numb
   }
 }
 
+async function functionsVersion(client: PgPoolClient, schema: string): Promise<number> {
+  const { rows } = await client.query<{ version: number }>(READ_FUNCTIONS_VERSION, [quoteSchemaName(schema)]);
+  return rows[0]?.version ?? 0;
+}
+
 async function migrate(client: PgPoolClient, schema: string, label: string): Promise<void> {
   const lock = [LOCK_KEY, schema];
   await client.query('SELECT pg_advisory_lock($1, hashtext($2))', lock);
   try {
     await runMigrations(client, schema, { skipVersionCheck: true });
+    await createFunctions(client);
   } catch (error) {
     if (codeOf(error) !== NOT_ALLOWED) throw error;
     const cause = { cause: error };

@@ -3,11 +3,13 @@
  * of its own, so that many share a database; a process has one pool and one connection that listens.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { BackendFactory, ConnectionOptions, QueueOptions, WorkerOptions } from 'bullmq';
+import type { BackendFactory, ConnectionOptions, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import { EngineUnavailableError, OxbowError } from '../errors.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
+import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
+import { PostgresActiveJobs } from './postgres-active-jobs.ts';
 import { createPostgresBackends, type PostgresBackend } from './postgres-backend.ts';
 import { codeOf, isAnswer, isConnectionFailure } from './postgres-errors.ts';
 import { WindowedEvents } from './postgres-events.ts';
@@ -16,6 +18,7 @@ import { prepareDatabase } from './postgres-migrate.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { postgresTarget, type PostgresTarget, type PostgresTargetOptions } from './postgres-target.ts';
 import { SqlFeed } from './sql-feed.ts';
+import { createSqlStore } from './sql-store.ts';
 
 export interface PostgresDriverOptions extends PostgresTargetOptions {
   readonly onError: (error: Error) => void;
@@ -40,6 +43,7 @@ class PostgresDriver implements Driver {
   readonly batches = true;
   readonly feed: SqlFeed;
   readonly backend: BackendFactory<PostgresBackend>;
+  readonly store: JobStore;
   readonly lockAccess: LockAccess;
   readonly #target: PostgresTarget;
   readonly #pool: PostgresPool;
@@ -56,6 +60,7 @@ class PostgresDriver implements Driver {
     this.#listener = new PostgresListener(this.#target, options.onError);
     const ready = (): Promise<EngineFacts> => this.open();
     this.backend = createPostgresBackends({ pool: this.#pool, listener: this.#listener, schema: this.#target.schema, ready });
+    this.store = createSqlStore(this.#pool);
     const patient = { query: <Row>(text: string, params?: readonly unknown[]) => this.guard(() => this.#pool.query<Row>(text, params)) };
     this.feed = new SqlFeed({ connect: () => this.#subscribe() }, new WindowedEvents(patient));
   }
@@ -92,6 +97,10 @@ class PostgresDriver implements Driver {
         await wait(RETRY_MS);
       }
     }
+  }
+
+  activeJobs(_backend: IQueueBackend, queue: string): PostgresActiveJobs {
+    return new PostgresActiveJobs(this.#pool, queue);
   }
 
   async clockOffsetMs(): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { RedisActiveJobs } from './redis-active-jobs.ts';
 import { isRefusal } from './refusal.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
 
@@ -13,6 +14,7 @@ const HOT = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'mo
 const REPEATED = { code: 'ECONNREFUSED' } as const;
 
 type Exec = RedisQueueBackend['execCommand'];
+type LoadedScript = Script & { readonly lua: string };
 
 /** BullMQ's Redis backend, which writes the calls of the hot scripts in one piece. */
 export class LeanRedisBackend extends RedisQueueBackend {
@@ -42,11 +44,23 @@ export class LeanRedisBackend extends RedisQueueBackend {
     });
   }
 
+  activeJobs(): RedisActiveJobs {
+    return new RedisActiveJobs({
+      client: this.#client,
+      toKey: (type) => this.toKey(type),
+      moveToWait: () => this.#scriptOf('moveJobFromActiveToWait'),
+    });
+  }
+
+  #scriptOf(name: string): LoadedScript | undefined {
+    return (this.#client.scriptsSet as Readonly<Record<string, LoadedScript>>)[`${name}:${this.version}`];
+  }
+
   #callsOf(name: string): ScriptCalls | undefined {
     const known = this.#calls.get(name);
     if (known !== undefined) return known;
     if (!HOT.has(name)) return undefined;
-    const script = (this.#client.scriptsSet as Readonly<Record<string, Script>>)[`${name}:${this.version}`];
+    const script = this.#scriptOf(name);
     if (script === undefined) return undefined;
     const calls = new ScriptCalls(script);
     this.#calls.set(name, calls);

@@ -3,12 +3,16 @@ import type { Redis } from 'ioredis';
 import { Availability } from './availability.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
+import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
+import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
 import { RedisFeed } from './redis-feed.ts';
+import { addRedisFlow } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { reconnect } from './redis-reconnect.ts';
+import { takeOnRedis } from './redis-take.ts';
 
 export interface RedisDriverOptions extends RedisTargetOptions {
   readonly onError: (error: Error) => void;
@@ -57,6 +61,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
       return producer.status === 'ready';
     },
     batches: false,
+    store: createStore(producer, prefix),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
@@ -69,6 +74,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     reconnect: (backend) => {
       for (const client of (backend as LeanRedisBackend).clients) reconnect(client);
     },
+    activeJobs: (backend) => (backend as LeanRedisBackend).activeJobs(),
     clockOffsetMs: () => clockOffsetMs(producer),
     evictionPolicy: () => evictionPolicy(producer, target),
     close: async () => {
@@ -77,6 +83,15 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
       producer.disconnect();
       await Promise.resolve();
     },
+  };
+}
+
+function createStore(client: Redis, prefix: string): JobStore {
+  return {
+    addFlow: (jobs) => addRedisFlow(client, prefix, jobs),
+    childValues: (join, children) => redisChildValues(client, prefix, join, children),
+    failedChildren: (join) => redisFailedChildren(client, prefix, join),
+    take: (place, taking) => takeOnRedis(client, prefix, place, taking),
   };
 }
 

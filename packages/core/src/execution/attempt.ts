@@ -1,10 +1,13 @@
+import type { Plan } from '../canvas/plan.ts';
 import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { TaskDefinition } from '../task/definition.ts';
-import type { Envelope } from '../task/envelope.ts';
+import type { Envelope, FailureOrigin } from '../task/envelope.ts';
 import type { PayloadLimits } from '../task/payload.ts';
+import type { CanvasJob } from './canvas-job.ts';
+import type { CanvasRuntime } from './canvas-runtime.ts';
 import type { AttemptContext } from './context.ts';
 
 /** What attempts of one worker share. */
@@ -17,6 +20,7 @@ export interface ExecutionSettings {
   readonly unknownTaskGraceMs: number;
   /** Undefined when this worker does not run the task. */
   readonly task: (name: string) => TaskDefinition | undefined;
+  readonly canvas: CanvasRuntime;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -25,8 +29,28 @@ export interface Attempt {
   readonly settings: ExecutionSettings;
   definition: TaskDefinition | undefined;
   envelope: Envelope | undefined;
+  /** Of a job of a run. */
+  canvas: CanvasJob | undefined;
   context: AttemptContext | undefined;
   input: unknown;
+  /** Of a join that fails because its members did. */
+  origins: readonly FailureOrigin[] | undefined;
+  /** What the handler asked to be replaced by. */
+  replacement: Plan | undefined;
+}
+
+export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
+  return {
+    job,
+    settings,
+    definition: undefined,
+    envelope: undefined,
+    canvas: undefined,
+    context: undefined,
+    input: undefined,
+    origins: undefined,
+    replacement: undefined,
+  };
 }
 
 export type Next = (attempt: Attempt) => Promise<Outcome>;
@@ -61,6 +85,7 @@ const KINDS: Readonly<Record<Outcome['kind'], true>> = {
   'put-back': true,
   cancelled: true,
   expired: true,
+  replaced: true,
 };
 
 function isOutcome(value: unknown): value is Outcome {

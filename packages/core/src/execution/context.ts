@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { AnySignature, EnqueueArguments, TakenBy } from '../canvas/fit.ts';
+import type { SignatureOptions, Tree } from '../canvas/tree.ts';
 import type { ActiveJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -7,6 +9,9 @@ import { durationOption, parseDuration, type Duration } from '../task/duration.t
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
+import { parentIdOf, type CanvasJob } from './canvas-job.ts';
+import type { CanvasRuntime } from './canvas-runtime.ts';
+import { toReplacement } from './replace-request.ts';
 
 /** What a job shows of itself while it runs. */
 export interface Progress {
@@ -39,6 +44,16 @@ export class RetryRequest extends OxbowError {
   }
 }
 
+/** What a handler can enqueue: a task, or a signature. */
+export interface Enqueueable<Arguments extends unknown[]> {
+  enqueue(...args: Arguments): Promise<{ readonly id: string }>;
+}
+
+/** What a job can be replaced by: a signature. */
+export interface Replacement {
+  toJSON(): Tree;
+}
+
 /**
  * The second argument of every handler: one attempt of one job.
  *
@@ -53,10 +68,17 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
   readonly queue: string;
   /** From 1. A crashed worker does not count as an attempt. */
   readonly attempt: number;
+  /** Public id of the run that the job is part of. */
+  readonly runId: string | undefined;
+  /** Public id of the job before it in the run; undefined where there is none, or a group. */
+  readonly parentId: string | undefined;
   /** What `enqueue` was given; travels with the job. */
   readonly headers: Readonly<Record<string, string>>;
   readonly deps: Deps;
-  /** Aborts with a ShutdownError at the soft deadline of a drain, with a LockLostError when another worker may run the job. */
+  /**
+   * Aborts with a CancelledError when the job or its run is cancelled, with a ShutdownError at the soft deadline of a drain, with a LockLostError
+   * when another worker may run the job.
+   */
   readonly signal: AbortSignal;
   /** pino child with the ids bound. */
   readonly log: Logger;
@@ -69,6 +91,29 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
    * `reason`.
    */
   retry(options?: RetryRequestOptions): never;
+  /**
+   * Ends the handler for good; the job goes on when the signature has ended, with what that gives, or fails with it. Never returns; uses no attempt.
+   * @throws InvalidCanvasError
+   */
+  replace(signature: Replacement): never;
+  /**
+   * Enqueues a task or a signature: what its `enqueue` takes follows it. A retry of this job that makes the same calls in the same order adds nothing twice.
+   * @throws as `enqueue` of the task or signature
+   */
+  enqueue<Given extends AnySignature>(
+    signature: Given,
+    ...args: EnqueueArguments<TakenBy<Given>, [options?: SignatureOptions]>
+  ): Promise<{ readonly id: string }>;
+  enqueue<Arguments extends unknown[]>(target: Enqueueable<Arguments>, ...args: Arguments): Promise<{ readonly id: string }>;
+}
+
+/** What a context is made of. */
+export interface ContextParts {
+  readonly job: ActiveJob;
+  readonly envelope: Envelope;
+  readonly canvas: CanvasJob | undefined;
+  readonly states: ReadonlySet<string>;
+  readonly settings: { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
 }
 
 /** Its costly parts (logger, abort controller) are made when they are first asked for. */
@@ -77,20 +122,25 @@ export class AttemptContext implements TaskContext {
   readonly deps: unknown;
   readonly #job: ActiveJob;
   readonly #envelope: Envelope;
+  readonly #canvas: CanvasJob | undefined;
+  readonly #runtime: CanvasRuntime;
   readonly #states: ReadonlySet<string>;
   readonly #parentLog: Logger;
   #log: Logger | undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
   #progress: Progress | undefined;
+  #enqueued = 0;
 
-  constructor(job: ActiveJob, envelope: Envelope, states: ReadonlySet<string>, deps: unknown, log: Logger) {
+  constructor({ job, envelope, canvas, states, settings }: ContextParts) {
     this.name = job.name;
-    this.deps = deps;
+    this.deps = settings.deps;
     this.#job = job;
     this.#envelope = envelope;
+    this.#canvas = canvas;
+    this.#runtime = settings.canvas;
     this.#states = states;
-    this.#parentLog = log;
+    this.#parentLog = settings.log;
   }
 
   get id(): string {
@@ -103,6 +153,14 @@ export class AttemptContext implements TaskContext {
 
   get attempt(): number {
     return this.#job.attemptsMade + 1;
+  }
+
+  get runId(): string | undefined {
+    return this.#canvas === undefined ? undefined : publicId(this.#canvas.root.id, this.#canvas.root.queue);
+  }
+
+  get parentId(): string | undefined {
+    return this.#canvas === undefined ? undefined : parentIdOf(this.#canvas);
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -159,6 +217,15 @@ export class AttemptContext implements TaskContext {
   retry(options: RetryRequestOptions = {}): never {
     const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
     throw new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
+  }
+
+  replace(signature: Replacement): never {
+    throw toReplacement(signature, this.#runtime);
+  }
+
+  enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
+    const { id, attemptsStarted } = this.#job;
+    return this.#runtime.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
   }
 
   #counts(): Progress {

@@ -9,7 +9,7 @@ function stored(error: Error): Error {
   const data: unknown = JSON.parse(
     JSON.stringify(
       withFailure(
-        { input: 1, headers: {}, expiresAt: undefined, failure: undefined },
+        { input: 1, headers: {}, expiresAt: undefined, failure: undefined, canvas: undefined },
         { error: toFailureRecord(error), end: undefined, attemptsMade: 1, stalledCounter: 0 },
       ),
     ),

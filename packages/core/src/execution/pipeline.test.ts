@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { ActiveJob } from '../engine/engine.ts';
 import { CancelledError, NonRetryableError, OxbowError, ShutdownError } from '../errors.ts';
+import { Cancellations } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import { defineTask } from '../task-options.ts';
 import { DEFAULT_LIMITS } from '../task/payload.ts';
 import { RetryAfterError } from '../task/retry.ts';
-import type { Attempt } from './attempt.ts';
+import { newAttempt, type Attempt } from './attempt.ts';
+import type { CanvasRuntime } from './canvas-runtime.ts';
 import type { TaskContext } from './context.ts';
 import { toFailureRecord } from './failure.ts';
 import { composePipeline, describePipeline } from './pipeline.ts';
@@ -31,7 +33,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
     timestamp: 1,
     delayMs: 0,
     processedOn: 2,
-    parentId: undefined,
+    parent: undefined,
     hasOwnBackoff: false,
     updateData: () => Promise.resolve(),
     updateProgress: (progress) => {
@@ -42,6 +44,9 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
     ...fields,
   };
 }
+
+/** These jobs are of no run: nothing of it is touched but what says so. */
+const NO_RUNS = { cancellations: new Cancellations() } as CanvasRuntime;
 
 interface Case {
   readonly job?: Partial<ActiveJob>;
@@ -55,9 +60,7 @@ function makeAttempt(
   { job, task = {}, policies = [], known = true }: Case = {},
 ): Attempt {
   const definition = defineTask('charge', { run, ...task }, {}, policies);
-  return {
-    job: makeJob(job),
-    settings: {
+  return newAttempt(makeJob(job), {
       log: pino({ level: 'silent' }),
       deps: 'deps',
       limits: DEFAULT_LIMITS,
@@ -65,12 +68,8 @@ function makeAttempt(
       maxCrashes: 3,
       unknownTaskGraceMs: 600_000,
       task: () => (known ? definition : undefined),
-    },
-    definition: undefined,
-    envelope: undefined,
-    context: undefined,
-    input: undefined,
-  };
+      canvas: NO_RUNS,
+    });
 }
 
 function outcome(run: (input: never, ctx: TaskContext) => unknown, fields: Case = {}): Promise<Outcome> {
@@ -94,10 +93,16 @@ describe('the pipeline', () => {
       'crash-limit',
       'task',
       'recorded-failure',
+      'cancelled',
       'expiry',
       'context',
-      'parse',
+      'engine-away',
+      'internal',
+      'continuation',
       'result',
+      'replacement',
+      'canvas-input',
+      'parse',
       'one',
       'two',
       'run',

@@ -1,28 +1,43 @@
+import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
+import { toOutcome } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { expired } from '../policies/expiry.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import { postpone } from '../policies/unknown-task.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
+import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
 import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
-import { parse } from '../task/schema.ts';
+import { parse, type Schema } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
+import { canvasInput } from './canvas-input.ts';
+import { readCanvasJob } from './canvas-job.ts';
 import { AttemptContext } from './context.ts';
+import { continuation } from './continuation.ts';
+import { engineAway } from './engine-away.ts';
 import { fromFailureRecord } from './failure.ts';
+import { internal, internalTask } from './internal-tasks.ts';
+import { isMapCall, parseItems, runItems } from './map-call.ts';
+import { replacement } from './replacement.ts';
 import { outcomeOf } from './settle.ts';
 import { runAs } from './running.ts';
 
-/** Oxbow's own steps around the handler, outer to inner. User policies go between `result` and the handler. */
+/** Oxbow's own steps around the handler, outer to inner. User policies go between `parse` and the handler. */
 export const STEPS: readonly Step[] = [
   { name: 'envelope', run: readEnvelope },
   { name: 'crash-limit', run: crashLimit },
   { name: 'task', run: findTask },
   { name: 'recorded-failure', run: recordedFailure },
+  { name: 'cancelled', run: cancelled },
   { name: 'expiry', run: expiry },
   { name: 'context', run: makeContext },
-  { name: 'parse', run: parseInput },
+  { name: 'engine-away', run: engineAway },
+  { name: 'internal', run: internal },
+  { name: 'continuation', run: continuation },
   { name: 'result', run: checkResult },
+  { name: 'replacement', run: replacement },
+  { name: 'canvas-input', run: canvasInput },
+  { name: 'parse', run: parseInput },
 ];
 
 /** Names of the steps, outer to inner. */
@@ -63,14 +78,22 @@ function readEnvelope(attempt: Attempt, next: Next): Promise<Outcome> {
       new OxbowError('newer_envelope', `The job was written in wire format ${decoded.version}, newer than this worker reads.`),
     );
   }
+  if (decoded.envelope.canvas !== undefined) {
+    const read = readCanvasJob(attempt.job, decoded.envelope.canvas);
+    if (read.kind === 'malformed') return failed(new OxbowError('malformed', `The job’s canvas part cannot be read: ${read.reason}`));
+    if (read.kind === 'newer')
+      return postponed(attempt, new OxbowError('newer_envelope', `The run has a plan of version ${read.version}, newer than this worker reads.`));
+    attempt.canvas = read.canvas;
+  }
   const forbidden = forbiddenKey(decoded.envelope.input, attempt.settings.limits);
   if (forbidden !== undefined) return failed(new OxbowError('malformed', `The job’s data has the forbidden key "${forbidden}".`));
   attempt.envelope = decoded.envelope;
+  attempt.input = decoded.envelope.input;
   return next(attempt);
 }
 
 function findTask(attempt: Attempt, next: Next): Promise<Outcome> {
-  attempt.definition = attempt.settings.task(attempt.job.name);
+  attempt.definition = attempt.settings.task(attempt.job.name) ?? internalTask(attempt.job.name);
   if (attempt.definition?.handler !== undefined) return next(attempt);
   return postponed(attempt, new OxbowError('unknown_task', `No task "${attempt.job.name}" in this worker.`));
 }
@@ -78,8 +101,16 @@ function findTask(attempt: Attempt, next: Next): Promise<Outcome> {
 /** A redelivery of a job that had already finally failed when its worker died: the handler does not run again. */
 function recordedFailure(attempt: Attempt, next: Next): Promise<Outcome> {
   const failure = attempt.envelope?.failure;
-  const redelivered = failure?.attemptsMade === attempt.job.attemptsMade && attempt.job.stalledCounter > failure.stalledCounter;
-  return redelivered ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) }) : next(attempt);
+  if (failure === undefined) return next(attempt);
+  const endedBefore = failure.stalledCounter === BEFORE_START;
+  const redelivered = failure.attemptsMade === attempt.job.attemptsMade && attempt.job.stalledCounter > failure.stalledCounter;
+  return endedBefore || redelivered ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) }) : next(attempt);
+}
+
+/** Its run, or the job itself, while it waited. */
+function cancelled(attempt: Attempt, next: Next): Promise<Outcome> {
+  const cancellation = attempt.settings.canvas.cancellations.find(attempt.job.id);
+  return cancellation === undefined ? next(attempt) : Promise.resolve(toOutcome(cancellation));
 }
 
 function expiry(attempt: Attempt, next: Next): Promise<Outcome> {
@@ -90,13 +121,13 @@ function expiry(attempt: Attempt, next: Next): Promise<Outcome> {
 function makeContext(attempt: Attempt, next: Next): Promise<Outcome> {
   const { job, envelope, definition, settings } = attempt;
   if (envelope === undefined || definition === undefined) throw new Error('context before envelope and task');
-  attempt.context = new AttemptContext(job, envelope, definition.states, settings.deps, settings.log);
+  attempt.context = new AttemptContext({ job, envelope, canvas: attempt.canvas, states: definition.states, settings });
   return next(attempt);
 }
 
 function parseInput(attempt: Attempt, next: Next): Promise<Outcome> {
   const schema = attempt.definition?.input;
-  attempt.input = attempt.envelope?.input;
+  if (isMapCall(attempt)) return parseMap(attempt, next);
   if (schema === undefined) return next(attempt);
   const parsed = parse(schema, attempt.input, attempt.job.name);
   if (!(parsed instanceof Promise)) {
@@ -109,22 +140,38 @@ function parseInput(attempt: Attempt, next: Next): Promise<Outcome> {
   });
 }
 
+async function parseMap(attempt: Attempt, next: Next): Promise<Outcome> {
+  attempt.input = await parseItems(attempt.definition?.input, attempt.input, attempt.job.name);
+  return next(attempt);
+}
+
 /** What the handler returned must fit the output schema, JSON, and the size limit. */
 async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
   const outcome = await next(attempt);
   if (outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
   const { definition, settings, job } = attempt;
-  const value =
-    definition?.output === undefined ? outcome.value : await parse(definition.output, outcome.value, job.name, 'invalid_output');
+  // Its members were checked, and limits hold per member.
+  if (job.name === COLLECT) return outcome;
+  const value = definition?.output === undefined ? outcome.value : await parseResult(attempt, definition.output, outcome.value);
   const text = encodePayload(value, 'result', { ...settings.limits, bytes: Number.MAX_SAFE_INTEGER });
   const bytes = byteLength(text, settings.maxResultBytes);
   if (bytes > settings.maxResultBytes) throw new ResultTooLargeError(job.name, bytes, settings.maxResultBytes);
   return { kind: 'succeeded', value };
 }
 
+/** What replaced a job may be of any form. */
+function parseResult(attempt: Attempt, output: Schema, value: unknown): unknown {
+  if (attempt.canvas?.message.rep !== undefined) return value;
+  const { name } = attempt.job;
+  return isMapCall(attempt) ? parseItems(output, value, name, 'invalid_output') : parse(output, value, name, 'invalid_output');
+}
+
 function runHandler(attempt: Attempt): Promise<Outcome> {
   const handler = attempt.definition?.handler;
-  return runAs(attempt.job.name, () => handler?.(attempt.input as never, attempt.context as never)).then(
+  const run = isMapCall(attempt)
+    ? (): unknown => runItems(attempt)
+    : (): unknown => handler?.(attempt.input as never, attempt.context as never);
+  return runAs(attempt.job.name, run).then(
     (value): Outcome => ({ kind: 'succeeded', value }),
     (thrown: unknown) => outcomeOf(thrown, attempt),
   );

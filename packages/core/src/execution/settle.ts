@@ -4,11 +4,18 @@ import { resolveRetry } from '../task/retry.ts';
 import type { Attempt } from './attempt.ts';
 import { RetryRequest } from './context.ts';
 import { toError } from './failure.ts';
+import { ReplaceRequest } from './replace-request.ts';
 
 /** The edge at which thrown errors become outcomes. */
 export function outcomeOf(thrown: unknown, attempt: Attempt): Outcome {
   const error = toError(thrown);
-  if (attempt.context?.abortReason instanceof ShutdownError) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
+  const told = attempt.context?.abortReason;
+  if (told instanceof ShutdownError) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
+  if (OxbowError.is(told) && (told.code === 'cancelled' || told.code === 'expired')) return { kind: told.code, error: told };
+  if (error instanceof ReplaceRequest) {
+    attempt.replacement = error.plan;
+    return { kind: 'replaced' };
+  }
   if (OxbowError.is(error) && error.code === 'cancelled') return { kind: 'cancelled', error };
   return hasAttemptsLeft(attempt) && isRetried(error, attempt)
     ? { kind: 'retry', error, delayMs: delayMs(error, attempt) }

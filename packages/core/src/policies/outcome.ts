@@ -8,4 +8,6 @@ export type Outcome =
   /** No attempt used. */
   | { readonly kind: 'put-back'; readonly delayMs: number; readonly reason: string }
   | { readonly kind: 'cancelled'; readonly error: Error }
-  | { readonly kind: 'expired'; readonly error: Error };
+  | { readonly kind: 'expired'; readonly error: Error }
+  /** `ctx.replace`: it goes on when the signature that replaces it has ended; no attempt used. */
+  | { readonly kind: 'replaced' };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
  *
- *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "f": {failure record} }
+ *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "c": {canvas}, "f": {failure record} }
  *
  * Only `$ox` is always there; without `in` the input is undefined. Data without `$ox` is a plain BullMQ job: the data is
  * the input.
@@ -19,8 +19,25 @@ export interface FailureRecord {
   readonly cause: FailureRecord | undefined;
 }
 
+/** `stalledCounter` of a failure that was written before the job was ever started. */
+export const BEFORE_START = -1;
+
 /** How a job ended that did not succeed. */
 export type FailedEnd = 'failed' | 'cancelled' | 'expired';
+
+/** A job that failed, and so its join. */
+export interface FailureOrigin {
+  /** Its node in the plan of the run. */
+  readonly node: number;
+  /** Public id. */
+  readonly id: string;
+  readonly task: string;
+  readonly error: { readonly name: string; readonly message: string; readonly code: string | undefined };
+  /** Joins through which it came. */
+  readonly via?: readonly number[] | undefined;
+  /** Its node in the plan that replaced `node`. */
+  readonly inner?: number | undefined;
+}
 
 /** `attemptsMade` and `stalledCounter` when it was written: they tell a redelivery from a retry by hand. */
 export interface StoredFailure {
@@ -28,7 +45,10 @@ export interface StoredFailure {
   /** Undefined: failed. */
   readonly end: Exclude<FailedEnd, 'failed'> | undefined;
   readonly attemptsMade: number;
+  /** Or BEFORE_START. */
   readonly stalledCounter: number;
+  /** Of a join: whose failures it passes on; the error's `cause` is the first one's. */
+  readonly origins?: readonly FailureOrigin[] | undefined;
 }
 
 export interface Envelope {
@@ -36,6 +56,8 @@ export interface Envelope {
   readonly headers: Readonly<Record<string, string>>;
   readonly expiresAt: number | undefined;
   readonly failure: StoredFailure | undefined;
+  /** What a job of a run carries; execution knows its form. */
+  readonly canvas: unknown;
 }
 
 export type Decoded =
@@ -45,18 +67,17 @@ export type Decoded =
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
+const text = z
+  .string()
+  .optional()
+  .transform((given) => given);
+
 const failureRecord: z.ZodType<FailureRecord> = z.lazy(() =>
   z.object({
     name: z.string(),
     message: z.string(),
-    code: z
-      .string()
-      .optional()
-      .transform((code) => code),
-    stack: z
-      .string()
-      .optional()
-      .transform((stack) => stack),
+    code: text,
+    stack: text,
     cause: failureRecord.optional().transform((cause) => cause),
   }),
 );
@@ -66,6 +87,7 @@ const wire = z.object({
   in: z.unknown().optional(),
   h: z.record(z.string(), z.string()).optional(),
   x: z.number().optional(),
+  c: z.unknown().optional(),
   f: z
     .object({
       error: failureRecord,
@@ -75,32 +97,59 @@ const wire = z.object({
         .transform((end) => end),
       attemptsMade: z.number(),
       stalledCounter: z.number(),
+      origins: z
+        .array(
+          z.object({
+            node: z.number(),
+            id: z.string(),
+            task: z.string(),
+            error: z.object({ name: z.string(), message: z.string(), code: text }),
+            via: z.array(z.number()).optional(),
+            inner: z.number().optional(),
+          }),
+        )
+        .optional(),
     })
     .optional(),
 });
 
 /** JSON text of an envelope around input that is JSON text already; undefined when there is none. */
-export function encodeEnvelope(inputText: string | undefined, headersText: string | undefined, expiresAt: number | undefined): string {
+export function encodeEnvelope(
+  inputText: string | undefined,
+  headersText: string | undefined,
+  expiresAt: number | undefined,
+  canvasText?: string,
+): string {
   const input = inputText === undefined ? '' : `,"in":${inputText}`;
   const headers = headersText === undefined ? '' : `,"h":${headersText}`;
   const expires = expiresAt === undefined ? '' : `,"x":${expiresAt}`;
-  return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}}`;
+  const canvas = canvasText === undefined ? '' : `,"c":${canvasText}`;
+  return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}${canvas}}`;
 }
 
 /** The same job data with the failure in it. */
 export function withFailure(envelope: Envelope, failure: StoredFailure): object {
+  return { ...toData(envelope), f: failure };
+}
+
+/** The same job data with another canvas part. */
+export function withCanvas(envelope: Envelope, canvas: object): object {
+  return toData({ ...envelope, canvas });
+}
+
+function toData(envelope: Envelope): object {
   return {
     $ox: ENVELOPE_VERSION,
     in: envelope.input,
     ...(envelope.headers === NO_HEADERS ? {} : { h: envelope.headers }),
     ...(envelope.expiresAt === undefined ? {} : { x: envelope.expiresAt }),
-    f: failure,
+    ...(envelope.canvas === undefined ? {} : { c: envelope.canvas }),
   };
 }
 
 export function decodeEnvelope(data: unknown): Decoded {
   if (typeof data !== 'object' || data === null || !('$ox' in data)) {
-    return { kind: 'plain', envelope: { input: data, headers: NO_HEADERS, expiresAt: undefined, failure: undefined } };
+    return { kind: 'plain', envelope: { input: data, headers: NO_HEADERS, expiresAt: undefined, failure: undefined, canvas: undefined } };
   }
   const version = data.$ox;
   if (typeof version === 'number' && Number.isInteger(version) && version > ENVELOPE_VERSION) return { kind: 'newer', version };
@@ -108,7 +157,13 @@ export function decodeEnvelope(data: unknown): Decoded {
   if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'f' in data)) {
     return {
       kind: 'envelope',
-      envelope: { input: (data as { readonly in?: unknown }).in, headers: NO_HEADERS, expiresAt: undefined, failure: undefined },
+      envelope: {
+        input: (data as { readonly in?: unknown }).in,
+        headers: NO_HEADERS,
+        expiresAt: undefined,
+        failure: undefined,
+        canvas: (data as { readonly c?: unknown }).c,
+      },
     };
   }
   const result = wire.safeParse(data);
@@ -116,6 +171,6 @@ export function decodeEnvelope(data: unknown): Decoded {
     const issue = result.error.issues[0];
     return { kind: 'malformed', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}` };
   }
-  const { in: input, h, x, f } = result.data;
-  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f } };
+  const { in: input, h, x, c, f } = result.data;
+  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c } };
 }

@@ -1,4 +1,4 @@
-import { nanoid } from 'nanoid';
+import { customAlphabet, nanoid } from 'nanoid';
 import { OxbowError } from '../errors.ts';
 
 const JOB_ID = /^[A-Za-z0-9._-]{1,128}$/u;
@@ -7,6 +7,9 @@ const JOB_ID = /^[A-Za-z0-9._-]{1,128}$/u;
 export function newJobId(): string {
   return nanoid(16);
 }
+
+/** 16 characters without `-`, behind which the ids of a run's jobs go on. */
+export const newRunId: () => string = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_', 16);
 
 /** `<jobId>@<queue>`: finds the job without an index. */
 export function publicId(jobId: string, queue: string): string {

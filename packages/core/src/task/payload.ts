@@ -40,6 +40,11 @@ export function byteLength(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : Buffer.byteLength(text);
 }
 
+/** True for a key that no payload may have. */
+export function isForbiddenKey(key: string): boolean {
+  return FORBIDDEN.has(key);
+}
+
 /** The path of the first forbidden key in data that another program wrote, or undefined. */
 export function forbiddenKey(value: unknown, limits: PayloadLimits): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;

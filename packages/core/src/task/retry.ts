@@ -135,6 +135,8 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
   'payload_too_large',
   'result_too_large',
   'deadlock',
+  'invalid_canvas',
+  'quorum',
 ]);
 
 function matches(matchers: readonly ErrorMatcher[] | undefined, error: Error): boolean {

@@ -26,6 +26,10 @@ export interface FixtureConfig {
   readonly drain?: { readonly soft: number; readonly hard: number };
   /** Adds jobs of `note` until so many are acknowledged in the ledger. */
   readonly produce?: number;
+  /** Of canvas.fixture.ts: enqueues its canvases before its worker starts. */
+  readonly begin?: boolean;
+  /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
+  readonly cancel?: boolean;
 }
 
 export type FixtureRequest = { readonly enqueue: string; readonly input?: unknown } | { readonly watch: string };
@@ -42,12 +46,23 @@ export interface FixtureMessage {
   readonly jobs?: readonly { readonly id: string; readonly task: string }[];
   /** Of `ended`. */
   readonly status?: Omit<JobStatus, 'enqueuedAt'>;
+  /** Of `run-ended`: the code of the error; undefined: it has succeeded. */
+  readonly code?: string;
 }
 
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
+interface FixtureOptions {
+  readonly imports?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** @defaultValue 'worker' */
+  readonly fixture?: 'worker' | 'canvas';
+}
+
+const RUN_MS = 100_000;
 
 /** A real process that runs a worker; killed when the test ends. */
 export class FixtureProcess {
@@ -59,9 +74,9 @@ export class FixtureProcess {
 
   constructor(
     config: FixtureConfig,
-    { imports = [], env = {} }: { readonly imports?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
+    { imports = [], env = {}, fixture = 'worker' }: FixtureOptions = {},
   ) {
-    const file = fileURLToPath(new URL('./worker.fixture.ts', import.meta.url));
+    const file = fileURLToPath(new URL(`./${fixture}.fixture.ts`, import.meta.url));
     const flags = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
     this.#child = spawn(process.execPath, [...flags, file], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -77,12 +92,17 @@ export class FixtureProcess {
   }
 
   /** Waits for a message; rejects when the process ends without it. */
-  async told(name: string, matches: (message: FixtureMessage) => boolean = () => true): Promise<FixtureMessage> {
-    return until(`${name} from the process`, () => {
+  async told(
+    name: string,
+    matches: (message: FixtureMessage) => boolean = () => true,
+    withinMs?: number,
+  ): Promise<FixtureMessage> {
+    const look = (): FixtureMessage | undefined => {
       const found = this.messages.find((message) => message.name === name && matches(message));
       if (found === undefined && this.#hasExited) throw new Error(`The process ended without "${name}":\n${this.#output}`);
       return found;
-    });
+    };
+    return until(`${name} from the process`, look, withinMs);
   }
 
   get output(): string {
@@ -106,6 +126,12 @@ export class FixtureProcess {
     this.#send({ watch: id });
     const message = await this.told('ended', (one) => one.id === id);
     return message.status as NonNullable<FixtureMessage['status']>;
+  }
+
+  /** Waits in the process until the run has ended; the code of its error, undefined when it has succeeded. */
+  async runEnded(id: string): Promise<string | undefined> {
+    this.#send({ watch: id });
+    return (await this.told('run-ended', (one) => one.id === id, RUN_MS)).code;
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -1,11 +1,15 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { ActiveJob, Lane, Verdict } from '../engine/engine.ts';
-import type { Attempt, ExecutionSettings, Next } from '../execution/attempt.ts';
+import { newAttempt, type Attempt, type ExecutionSettings, type Next } from '../execution/attempt.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { SignalBus, SignalName, Signals } from '../signals.ts';
 import { publicId } from '../task/id.ts';
 import type { RunningJobs } from './running-jobs.ts';
 import { toVerdict } from './verdict.ts';
+
+/** A job that was replaced goes on. */
+type EndedKind = Exclude<Outcome['kind'], 'replaced'>;
+type Ended = Extract<Outcome, { readonly kind: EndedKind }>;
 
 const SIGNALS = {
   succeeded: 'task:succeeded',
@@ -14,7 +18,7 @@ const SIGNALS = {
   'put-back': 'task:put-back',
   cancelled: 'task:cancelled',
   expired: 'task:expired',
-} as const satisfies Record<Outcome['kind'], SignalName>;
+} as const satisfies Record<EndedKind, SignalName>;
 
 /** Takes jobs from lanes through the pipeline, and tells the process about it. */
 export class AttemptRunner {
@@ -32,14 +36,7 @@ export class AttemptRunner {
 
   /** Rejects only when the failure could not be recorded. */
   async run(job: ActiveJob, lane: Lane): Promise<Verdict> {
-    const attempt: Attempt = {
-      job,
-      settings: this.#settings,
-      definition: undefined,
-      envelope: undefined,
-      context: undefined,
-      input: undefined,
-    };
+    const attempt = newAttempt(job, this.#settings);
     this.#running.add(attempt, lane);
     crashpoint('after-fetch-before-handler');
     if (this.#signals.wants('task:started')) this.#signals.emit('task:started', describe(job));
@@ -51,7 +48,7 @@ export class AttemptRunner {
       const verdict = deciding instanceof Promise ? await deciding : deciding;
       crashpoint('after-record-before-ack');
       this.#log(outcome, attempt);
-      if (!this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
+      if (outcome.kind === 'replaced' || !this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
       const event = { ...describe(job), durationMs: performance.now() - startedAt };
       return { ...verdict, recorded: () => this.#emit(outcome, event) };
@@ -60,7 +57,7 @@ export class AttemptRunner {
     }
   }
 
-  #emit(outcome: Outcome, event: Signals['task:succeeded']): void {
+  #emit(outcome: Ended, event: Signals['task:succeeded']): void {
     crashpoint('after-ack-before-signal');
     switch (outcome.kind) {
       case 'succeeded':
@@ -76,7 +73,7 @@ export class AttemptRunner {
 
   #log(outcome: Outcome, { job, settings }: Attempt): void {
     const { log } = settings;
-    if (outcome.kind === 'succeeded') return;
+    if (outcome.kind === 'succeeded' || outcome.kind === 'replaced') return;
     const bindings = { task: job.name, job: publicId(job.id, job.queue), attempt: job.attemptsMade + 1 };
     if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
     else if (outcome.kind === 'retry') log.warn({ ...bindings, err: outcome.error, delayMs: outcome.delayMs }, 'attempt failed; retrying');

@@ -1,6 +1,7 @@
 import { crashpoint } from '../crashpoint.ts';
-import type { Lane } from '../engine/engine.ts';
+import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
+import { toError, type Cancellations } from '../policies/cancellation.ts';
 import { publicId } from '../task/id.ts';
 import { Deferred } from './deferred.ts';
 import { BLOCKED_MS, type Turned } from './loop-watch.ts';
@@ -51,6 +52,19 @@ export class RunningJobs {
 
   abort(id: string, reason: Error): void {
     for (const attempt of this.#jobs.keys()) if (idOf(attempt) === id) attempt.context?.abort(reason);
+  }
+
+  /** Of all that a cancellation is about. */
+  abortCancelled(cancellations: Cancellations): void {
+    for (const attempt of this.#jobs.keys()) {
+      const cancellation = cancellations.find(attempt.job.id);
+      if (cancellation !== undefined) attempt.context?.abort(toError(cancellation));
+    }
+  }
+
+  /** What each attempt that runs is about: the job, or the run that it is in. */
+  get places(): ReadonlyMap<Attempt, JobPlace> {
+    return new Map([...this.#jobs.keys()].map((attempt) => [attempt, attempt.canvas?.root ?? attempt.job]));
   }
 
   abortAll(reason: Error): void {

@@ -1,6 +1,12 @@
+import { crashpoint } from '../crashpoint.ts';
 import type { Verdict } from '../engine/engine.ts';
+import { OxbowError } from '../errors.ts';
 import type { Attempt } from '../execution/attempt.ts';
+import { toOutcome } from '../execution/engine-away.ts';
+import { publishFailure } from '../execution/failure-publication.ts';
 import { toFailureRecord } from '../execution/failure.ts';
+import { startReplacement } from '../execution/replacement.ts';
+import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
@@ -16,14 +22,45 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
       return { kind: 'putBack', delayMs: outcome.delayMs };
+    case 'replaced':
+      return replace(attempt);
     case 'failed':
     case 'cancelled':
     case 'expired':
-      return recordFailure(outcome.kind, outcome.error, attempt).then(() => ({ kind: 'fail', error: outcome.error }));
+      return fail(outcome.kind, outcome.error, attempt);
   }
 }
 
-async function recordFailure(end: FailedEnd, error: Error, { job, envelope }: Attempt): Promise<void> {
+/** What replaces the job is there before the job waits for it. */
+async function replace(attempt: Attempt): Promise<Verdict> {
+  try {
+    await startReplacement(attempt);
+    return { kind: 'park' };
+  } catch (error) {
+    const outcome = toOutcome(error);
+    return outcome.kind === 'replaced' ? { kind: 'park' } : toVerdict(outcome, attempt);
+  }
+}
+
+async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Verdict> {
+  await recordFailure(end, error, attempt);
+  if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
+  return { kind: 'fail', error };
+}
+
+async function handleFailure(error: Error, attempt: Attempt): Promise<void> {
+  crashpoint('failure-recorded-before-handlers');
+  try {
+    await publishFailure(attempt, error);
+    await cancelRest(attempt);
+  } catch (thrown) {
+    // The plan went with the run.
+    if (!(OxbowError.is(thrown) && thrown.code === 'run_over')) throw thrown;
+  }
+  crashpoint('handlers-before-fail');
+}
+
+async function recordFailure(end: FailedEnd, error: Error, { job, envelope, origins }: Attempt): Promise<void> {
   if (envelope === undefined || !isOurs(job.data)) {
     nameCode(end, error);
     return;
@@ -33,6 +70,7 @@ async function recordFailure(end: FailedEnd, error: Error, { job, envelope }: At
     end: end === 'failed' ? undefined : end,
     attemptsMade: job.attemptsMade,
     stalledCounter: job.stalledCounter,
+    origins: origins ?? envelope.failure?.origins,
   };
   await job.updateData(withFailure(envelope, failure));
 }

@@ -8,6 +8,7 @@ import type { Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import { publicId } from '../task/id.ts';
 import { AttemptRunner } from './attempt-runner.ts';
+import { CancellationWatch } from './cancellation-watch.ts';
 import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
@@ -52,6 +53,7 @@ export class Worker<Deps = unknown> {
   readonly #clock: ClockWatch;
   readonly #loop: LoopWatch;
   readonly #laneWatch: LaneWatch;
+  readonly #cancellations: CancellationWatch;
   readonly #stopped = new Deferred<undefined>();
   readonly #force = new Deferred<false>();
   readonly #ended = new Deferred<Drained>();
@@ -71,6 +73,13 @@ export class Worker<Deps = unknown> {
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
     this.#loop = new LoopWatch(() => this.#running.turned(), source.signals, source.log);
     this.#laneWatch = new LaneWatch(source.signals, source.log);
+    this.#cancellations = new CancellationWatch({
+      engine: source.engine,
+      cancellations: source.execution.canvas.cancellations,
+      running: this.#running,
+      log: source.log,
+      everyMs: settings.lockDurationMs / 2,
+    });
   }
 
   /** @internal */
@@ -138,6 +147,7 @@ export class Worker<Deps = unknown> {
     await this.#waitForEngine();
     if (this.#draining !== undefined) return;
     await this.#clock.start();
+    await this.#cancellations.start();
     this.#lanes = this.#openLanes();
     await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ready())), this.#stopped.promise]);
     if (this.#draining !== undefined) return;
@@ -221,6 +231,7 @@ export class Worker<Deps = unknown> {
     const orphans = await this.#settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
+    this.#cancellations.stop();
     this.#phase = 'drained';
     const drained: Drained = { orphans };
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');

@@ -27,10 +27,12 @@ const HOSTILE = [
 export const edgeRows: readonly Row[] = [
   {
     id: '33',
-    fault: 'memory full, noeviction',
-    engines: ['redis'],
+    fault: { redis: 'memory full, noeviction', postgres: 'no connection to be had for 5 s: others have taken all (max_connections)' },
+    engines: BOTH,
     sampled: [],
+    settings: (engine) => (engine === 'redis' ? [] : ['max_connections=60', 'superuser_reserved_connections=0']),
     run: async (stage) => {
+      if (stage.engine === 'postgres') return withoutConnections(stage);
       const count = stage.size(3000, 1000);
       await stage.produce(count, { wave: 50 });
       const producer = stage.spawn('producer');
@@ -52,6 +54,7 @@ export const edgeRows: readonly Row[] = [
   {
     id: '34',
     fault: 'memory full, allkeys-lru',
+    absent: 'no such thing: it evicts nothing',
     engines: ['redis'],
     sampled: ['redis'],
     settleMs: () => 5000,
@@ -105,6 +108,19 @@ export const edgeRows: readonly Row[] = [
     },
   },
 ];
+
+/** The nearest that Postgres has to memory that is full: a server that is there, and refuses to do anything. */
+async function withoutConnections(stage: Stage): Promise<void> {
+  const count = stage.size(1000, 400);
+  await stage.workers(2, { handler: { kind: 'wait', ms: 20 }, lockMs: 30_000 });
+  const producing = stage.produce(count, { wave: 2, pauseMs: 5 });
+  await stage.reach('end', Math.floor(count / 4), 10_000);
+  const letGo = await stage.host.takeConnections();
+  await stage.last(5000);
+  await letGo();
+  stage.faultOver();
+  await producing;
+}
 
 async function usedMemory(stage: Stage): Promise<number> {
   const info = String(await stage.host.command('INFO', 'memory'));

@@ -59,17 +59,17 @@ export const networkRows: readonly Row[] = [
     id: '19',
     fault: 'half-open connections: silence without an end',
     engines: BOTH,
-    sampled: [],
+    sampled: ['redis'],
     inFlight: 2 * 10,
-    settleMs: () => 70_000,
+    settleMs: (stage) => stage.size(70_000, 20_000),
     run: async (stage) => {
-      const count = stage.size(1500, 500);
+      const count = stage.size(1500, 300);
       const proxy = await stage.proxy();
       await stage.workers(2, { through: proxy, handler: { kind: 'wait', ms: 10 } });
       const producing = stage.produce(count, { wave: 2 });
       await stage.reach('end', Math.floor(count / 5), 10_000);
       proxy.silence();
-      await stage.last(10_000);
+      await stage.last(stage.size(10_000, 1000));
       proxy.speak();
       stage.faultOver();
       await producing;

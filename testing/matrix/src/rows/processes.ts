@@ -41,15 +41,16 @@ export const processRows: readonly Row[] = [
     sampled: ['redis'],
     inFlight: 5,
     run: async (stage) => {
-      const options = { handler: { kind: 'wait', ms: 2500 }, drain: { softMs: 200, hardMs: 200 }, concurrency: 5, lockMs: 4000 } as const;
+      const options = { handler: { kind: 'wait', ms: 15_000 }, drain: { softMs: 200, hardMs: 200 }, concurrency: 5, lockMs: 6000 } as const;
       const [first] = await stage.workers(1, options);
       await stage.produce(5);
       await stage.reach('start', 5, 10_000);
       await stage.workers(1, { ...options, handler: { kind: 'wait', ms: 10 } });
-      await first?.end('SIGTERM');
+      // Not from its exit: by then all may have run.
       stage.faultOver();
+      await first?.end('SIGTERM');
     },
-    judge: ({ recoverySeconds }) => (recoverySeconds !== undefined && recoverySeconds < 2 ? [] : ['not put back at once']),
+    judge: ({ recoverySeconds }) => (recoverySeconds !== undefined && recoverySeconds < 4 ? [] : ['not put back at once']),
   },
   {
     id: '10',

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { InvalidCanvasError } from '../errors.ts';
+import { durationOption, parseDuration } from '../task/duration.ts';
+import { assertName } from '../task/name.ts';
+import { encodePayload } from '../task/payload.ts';
+import { parseOptions } from '../task/options.ts';
+import { MAX_ATTEMPTS } from '../task/retry.ts';
+import type { SignatureOptions } from './tree.ts';
+
+const signatureOptions: z.ZodType<SignatureOptions> = z.strictObject({
+  queue: z.string().optional(),
+  priority: z.int().min(0).max(9).optional(),
+  delay: durationOption.optional(),
+  expires: durationOption.optional(),
+  retry: z.strictObject({ attempts: z.int().min(1).max(MAX_ATTEMPTS).optional() }).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+}) as z.ZodType<SignatureOptions>;
+
+const MAX_HEADERS = { bytes: 16_384, depth: 1, keys: 100 } as const;
+
+/** What drops a job because of another: a job of a canvas that never ran would leave its successors without a value. */
+const DROPPING: ReadonlySet<string> = new Set(['unique', 'throttle', 'debounce', 'deduplication']);
+
+/**
+ * Options as they travel: without those that are undefined.
+ * @throws InvalidCanvasError for `unique`, `throttle`, `debounce`; OxbowError `invalid_options` (an unknown one comes with a
+ * suggestion), `invalid_name`; SerializationError for headers that are too large
+ */
+export function parseSignatureOptions(options: unknown, what: string): SignatureOptions {
+  refuseDropping(options, what);
+  const given = parseOptions(signatureOptions, options, what);
+  if (given.queue !== undefined) assertName('queue', given.queue);
+  if (given.delay !== undefined) parseDuration(given.delay, `${what}: delay`);
+  if (given.expires !== undefined) parseDuration(given.expires, `${what}: expires`);
+  if (given.headers !== undefined) encodePayload(given.headers, `${what}: headers`, MAX_HEADERS);
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function refuseDropping(options: unknown, what: string): void {
+  if (typeof options !== 'object' || options === null) return;
+  const dropping = Object.keys(options).find((key) => DROPPING.has(key));
+  if (dropping !== undefined)
+    throw new InvalidCanvasError(
+      '',
+      `${what}: "${dropping}" cannot be used inside a canvas: a job that was dropped would leave its successors without a value. Use the task's idempotency instead.`,
+    );
+}

@@ -1,0 +1,97 @@
+import { compile, type CompileSettings } from '../canvas/compile.ts';
+import { knownInputs } from '../canvas/known-inputs.ts';
+import { subRun, type RunPlace } from '../canvas/nodes.ts';
+import { COLLECT, DEADLINE, type Plan } from '../canvas/plan.ts';
+import { begin } from '../canvas/publish.ts';
+import type { CanvasRunner, RunHandle } from '../canvas/run-handle.ts';
+import type { SignatureOptions, Tree } from '../canvas/tree.ts';
+import { crashpoint } from '../crashpoint.ts';
+import type { Engine, FlowJob } from '../engine/engine.ts';
+import { toFlow } from '../execution/publication.ts';
+import type { SignalBus } from '../signals.ts';
+import { parseDuration } from '../task/duration.ts';
+import { encodeEnvelope } from '../task/envelope.ts';
+import { newRunId } from '../task/id.ts';
+import { encodePayload, type PayloadLimits } from '../task/payload.ts';
+import { parse, type Schema } from '../task/schema.ts';
+import { announce } from './enqueue.ts';
+import type { HandleSource } from './handle.ts';
+import { Run } from './run.ts';
+
+export interface CanvasClientSettings {
+  readonly app: string;
+  readonly engine: Engine;
+  readonly signals: SignalBus;
+  readonly limits: PayloadLimits;
+  readonly compile: CompileSettings;
+  /** What a task's input is checked by. */
+  readonly inputOf: (task: string) => Schema | undefined;
+  readonly handles: HandleSource;
+  /** One that a task of the app has. */
+  readonly someQueue: () => string | undefined;
+}
+
+/** Enqueues canvases: all of a run that can start, and its last job, in one atomic add. */
+export class CanvasClient implements CanvasRunner {
+  readonly app: string;
+  readonly #settings: CanvasClientSettings;
+
+  constructor(settings: CanvasClientSettings) {
+    this.app = settings.app;
+    this.#settings = settings;
+  }
+
+  plan(tree: Tree, input: unknown, options: SignatureOptions | undefined): Plan {
+    const { limits, compile: settings } = this.#settings;
+    if (input !== undefined) encodePayload(input, 'input', limits);
+    const plan = compile(tree, settings, options, input);
+    const queue = options?.queue ?? this.#settings.someQueue();
+    // Nobody need serve the default queue, and a canvas without any task has no other.
+    return queue === undefined || plan.shapes.some(({ task }) => task !== COLLECT)
+      ? plan
+      : compile(tree, settings, { ...options, queue }, input);
+  }
+
+  enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined): Promise<RunHandle> {
+    return this.enqueueAs({ id: newRunId(), again: false }, tree, input, options);
+  }
+
+  /** @param again - a run of this id may have been enqueued before: then nothing is added. */
+  async enqueueAs(
+    { id, again }: { readonly id: string; readonly again: boolean },
+    tree: Tree,
+    input: unknown,
+    options: SignatureOptions | undefined,
+  ): Promise<Run> {
+    const { engine, signals, handles } = this.#settings;
+    const run = subRun(this.plan(tree, input, options), id);
+    await this.#checkInputs(tree, input);
+    const mark = handles.watcher.mark(run.rootQueue);
+    if (!again || (await engine.find(run.rootQueue, id)) === undefined) {
+      const flow = toFlow(begin(run));
+      await engine.addFlow(options?.expires === undefined ? flow : [...flow, deadline(run, options)]);
+      crashpoint('after-add-before-reply');
+      for (const job of flow) announce(signals, job.queue, job);
+    }
+    return new Run(handles, { queue: run.rootQueue, id }, { mark, plan: run.plan });
+  }
+
+  /** Those that no result adds to. @throws InvalidInputError */
+  async #checkInputs(tree: Tree, start: unknown): Promise<void> {
+    for (const { task, input } of knownInputs(tree, start)) {
+      const schema = this.#settings.inputOf(task);
+      const checked = schema === undefined ? undefined : parse(schema, input, task);
+      // Nearly no schema is asynchronous.
+      if (checked instanceof Promise) await checked;
+    }
+  }
+}
+
+/** The job that ends the run when its time is over. */
+function deadline({ rootId: id, rootQueue: queue }: RunPlace, { delay = 0, expires = 0 }: SignatureOptions): FlowJob {
+  const timestamp = Date.now();
+  const delayMs = parseDuration(delay, 'enqueue of a canvas: delay') + parseDuration(expires, 'enqueue of a canvas: expires');
+  const reason = `The run has not ended by ${new Date(timestamp + delayMs).toISOString()}, when it expired.`;
+  const data = encodeEnvelope(JSON.stringify({ id, queue, end: 'expired', reason }), undefined, undefined);
+  return { queue, id: `${id}-deadline`, name: DEADLINE, data, timestamp, delayMs: Math.max(1, delayMs) };
+}

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { conformance } from './conformance.contract.ts';
+
+onEmbedded(conformance);

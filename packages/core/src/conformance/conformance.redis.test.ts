@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { conformance } from './conformance.contract.ts';
+
+onRedis(conformance);

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { chain } from '../canvas/chain.ts';
+import { group } from '../canvas/group.ts';
+import { DeadlockError, ResultTimeoutError } from '../errors.ts';
+import { failureOf, resultOf, valueAt, type Scene } from '../testing/scene.ts';
+import { elsewhere } from '../testing/with-app.ts';
+
+/** What handles tell, here and elsewhere. */
+export function resultCases(scene: () => Scene): void {
+  describe('results', () => {
+    it('79: waiting for a run inside a task is refused', async () => {
+      const { sum, task } = scene();
+      const waits = task('waits', async () => (await sum(1, 1).enqueue()).result());
+      expect(await failureOf(await waits.si(undefined).enqueue())).toMatchObject({ cause: { name: DeadlockError.name, code: 'deadlock' } });
+    });
+
+    it('80: a failed run says so, with its error', async () => {
+      const { fail } = scene();
+      const run = await fail.si().enqueue();
+      const error = (await failureOf(run)) as { readonly cause: Error };
+      expect(error.cause.stack).toContain('tiny-tasks.ts');
+      expect(await run.status()).toMatchObject({ id: run.id, status: 'failed', error: { name: 'Boom', message: 'boom' } });
+    });
+
+    it('81: a run that nobody knows is an error; a wait that is too short ends while the run goes on', async () => {
+      const { app, queue, slow, gate, seen, id } = scene();
+      await expect(app.run(`nobody@${queue}`).result()).rejects.toMatchObject({ code: 'unknown_job' });
+      await expect(app.run(`nobody@${queue}`).status()).rejects.toMatchObject({ code: 'unknown_job' });
+      const run = await chain(slow.si({ x: 1, gate: 'later' }), id.s()).enqueue();
+      await expect(run.result({ timeout: 1 })).rejects.toBeInstanceOf(ResultTimeoutError);
+      gate('later').open();
+      expect(await run.result()).toBe(1);
+      expect(seen('slow')).toHaveLength(1);
+    });
+
+    it('82: a task may enqueue another one, which has a run of its own', async () => {
+      const { app, add, task, quiet, seen } = scene();
+      const parent = task('parent', async (x: number, ctx) => {
+        const child = await ctx.enqueue(add, { x, y: 1 });
+        return child.id;
+      });
+      const child = await resultOf(parent.s().enqueue(5));
+      expect(await app.handle(child).result()).toBe(6);
+      await quiet();
+      expect(seen('add')).toEqual([{ x: 5, y: 1 }]);
+    });
+
+    it('82: the id of a run leads to all of its jobs', async () => {
+      const { app, engine, id, plus, tsum } = scene();
+      const run = await chain(id.si(1), group(plus(1), plus(2)), tsum.s()).enqueue();
+      await run.result();
+      const far = elsewhere(engine, app).run<number>(JSON.parse(JSON.stringify(run.id)) as string);
+      expect(await far.result()).toBe(5);
+      expect(await Promise.all([[0], [1, 0], [1, 1], [2]].map((path) => valueAt(far, path)))).toEqual([1, 2, 3, 5]);
+      const leaf = (task: { readonly name: string }): unknown =>
+        expect.objectContaining({ type: 'task', task: task.name, status: 'succeeded' });
+      expect(await far.tree()).toMatchObject({ type: 'chain', status: 'succeeded', children: [leaf(id), { type: 'group' }, leaf(tsum)] });
+    });
+
+    it('82d: the list of a group can be had by its id elsewhere', async () => {
+      const { app, engine, id } = scene();
+      const run = await group(id.si(1), id.si(2), group(id.si(3))).enqueue();
+      const far = elsewhere(engine, app).run(run.id);
+      expect(await far.result()).toEqual([1, 2, [3]]);
+      expect(await run.result()).toEqual([1, 2, [3]]);
+    });
+  });
+}

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { broadcastContract } from './broadcast.contract.ts';
+
+onRedis(broadcastContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { childrenContract } from './children.contract.ts';
+
+onEmbedded(childrenContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { childrenContract } from './children.contract.ts';
+
+onPostgres(childrenContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { endContract } from './end.contract.ts';
+
+onPostgres(endContract);

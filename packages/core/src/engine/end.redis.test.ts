@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { endContract } from './end.contract.ts';
+
+onRedis(endContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { flowContract } from './flow.contract.ts';
+
+onEmbedded(flowContract);

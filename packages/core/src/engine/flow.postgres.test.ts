@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { flowContract } from './flow.contract.ts';
+
+onPostgres(flowContract);

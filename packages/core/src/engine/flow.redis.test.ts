@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { flowContract } from './flow.contract.ts';
+
+onRedis(flowContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { parkContract } from './park.contract.ts';
+
+onEmbedded(parkContract);

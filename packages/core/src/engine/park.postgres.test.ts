@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { parkContract } from './park.contract.ts';
+
+onPostgres(parkContract);

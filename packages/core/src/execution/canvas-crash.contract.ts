@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS } from '../crashpoint.ts';
+import type { TestEngine } from '../testing/engines.ts';
+import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
+import { deleteKeys, uniqueName } from '../testing/with-app.ts';
+
+/** Runs whose worker dies between two writes, and another worker that goes on. */
+export function canvasCrashContract(engine: TestEngine): void {
+  describe('a run whose worker dies', { timeout: 240_000 }, () => {
+    it.each(CANVAS_CRASHPOINTS)('at %s ends, every value is of one draw, and handlers start once', async (name) => {
+      const config = await configure(engine);
+      const first = new FixtureProcess({ ...config, begin: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
+      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+      const runs = entries(config.ledger, 'run');
+      expect(runs).toHaveLength(5);
+      const second = new FixtureProcess(config, { fixture: 'canvas' });
+      expect(await Promise.all(runs.map((id) => second.runEnded(id)))).toEqual(runs.map(() => undefined));
+      const [failing = ''] = entries(config.ledger, 'failing');
+      expect(await second.runEnded(failing)).toBe('task_failed');
+      expect(new Set(entries(config.ledger, 'alarm')).size).toBeLessThanOrEqual(1);
+      expect(new Set(entries(config.ledger, 'spawned')).size).toBe(2);
+    });
+
+    it.each(CANCEL_CRASHPOINTS)('at %s is cancelled all the same', async (name) => {
+      const config = await configure(engine);
+      const first = new FixtureProcess({ ...config, cancel: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
+      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+      const [run = ''] = entries(config.ledger, 'cancelled');
+      const second = new FixtureProcess(config, { fixture: 'canvas' });
+      expect(await second.runEnded(run)).toBe('cancelled');
+    });
+  });
+}
+
+async function configure(engine: TestEngine): Promise<FixtureConfig> {
+  const folder = await temporaryFolder();
+  const app = uniqueName('canvas-crash');
+  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
+  return {
+    app,
+    queue: 'work',
+    ledger: join(folder, 'ledger'),
+    url: engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url,
+    lockDuration: 1000,
+  };
+}

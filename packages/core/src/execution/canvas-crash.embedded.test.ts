@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { canvasCrashContract } from './canvas-crash.contract.ts';
+
+onEmbedded(canvasCrashContract);

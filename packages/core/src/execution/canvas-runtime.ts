@@ -1,0 +1,26 @@
+import type { CompileSettings } from '../canvas/compile.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Cancellations } from '../policies/cancellation.ts';
+import type { PlanCache } from './plan-cache.ts';
+
+/** What jobs of runs need beside the handler; shared by all workers of a process. */
+export interface CanvasRuntime {
+  readonly engine: Engine;
+  readonly plans: PlanCache;
+  readonly compile: CompileSettings;
+  readonly cancellations: Cancellations;
+  /**
+   * Enqueues a task or a signature under an id of the caller's choosing.
+   * @param again - it may have been enqueued before: then nothing is added.
+   */
+  readonly enqueueAs: (order: EnqueueOrder) => Promise<{ readonly id: string }>;
+}
+
+export interface EnqueueOrder {
+  readonly id: string;
+  /** A task, or a signature. */
+  readonly target: unknown;
+  /** What its `enqueue` takes. */
+  readonly args: readonly unknown[];
+  readonly again: boolean;
+}

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { canvasContract } from './canvas.contract.ts';
+
+onEmbedded(canvasContract);

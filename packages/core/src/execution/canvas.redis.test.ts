@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { canvasContract } from './canvas.contract.ts';
+
+onRedis(canvasContract);

@@ -1,0 +1,117 @@
+import { shapeOf, type RunPlace } from '../canvas/nodes.ts';
+import { COLLECT, type NodeIndex } from '../canvas/plan.ts';
+import { follow, type Continuation } from '../canvas/publish.ts';
+import { isReplacement, realPlace, replacementId } from '../canvas/replaced.ts';
+import { crashpoint } from '../crashpoint.ts';
+import type { JobPlace } from '../engine/engine.ts';
+import { LockLostError } from '../errors.ts';
+import { toOutcome } from '../policies/cancellation.ts';
+import type { Outcome } from '../policies/outcome.ts';
+import { decodeEnvelope, withCanvas } from '../task/envelope.ts';
+import type { Attempt, Next } from './attempt.ts';
+import type { CanvasJob } from './canvas-job.ts';
+import { toFlow } from './publication.ts';
+
+/**
+ * Step: what follows a job of a run is added before the job completes, in one atomic add that carries the job's value: it is
+ * the checkpoint. A job that is started again looks for it first, and does not run its handler when it is there.
+ */
+export function continuation(attempt: Attempt, next: Next): Promise<Outcome> {
+  const { canvas } = attempt;
+  if (canvas === undefined || canvas.message.r !== undefined) return next(attempt);
+  const ending = canvas.message.l === 1 ? next(attempt) : continued(attempt, canvas, next);
+  return canvas.message.p === undefined ? ending.then((outcome) => unlessCancelled(attempt, outcome)) : ending;
+}
+
+/** A run that was told so is cancelled, whatever its last job comes to. */
+function unlessCancelled({ job, settings }: Attempt, outcome: Outcome): Outcome {
+  const cancellation = outcome.kind === 'succeeded' ? settings.canvas.cancellations.find(job.id) : undefined;
+  return cancellation === undefined ? outcome : toOutcome(cancellation);
+}
+
+async function continued(attempt: Attempt, canvas: CanvasJob, next: Next): Promise<Outcome> {
+  const run = await attempt.settings.canvas.plans.runOf(canvas);
+  const index = canvas.message.p ?? run.plan.root;
+  const parent = parentOf(attempt, canvas);
+  const before = attempt.job.attemptsStarted > 1 ? await lookBack(attempt, canvas, run, parent) : undefined;
+  const outcome = before ?? (await next(attempt));
+  if (outcome.kind !== 'succeeded') return outcome;
+  const value = outcome.value ?? null;
+  const stopped = before === undefined ? await publish(attempt, canvas, follow(run, index, value, parent), value) : undefined;
+  if (stopped !== undefined) return stopped;
+  // A list is read from the members.
+  return isRootCollector(run, index) ? { kind: 'succeeded', value: null } : { kind: 'succeeded', value };
+}
+
+/** Its join, under the name that the plan of a replacement has for it. */
+export function parentOf({ job }: Attempt, { runId, root }: CanvasJob): JobPlace | undefined {
+  const { parent } = job;
+  return parent !== undefined && isReplacement(runId) && parent.id === root.id ? { queue: parent.queue, id: replacementId(parent.id) } : parent;
+}
+
+function isRootCollector({ plan }: RunPlace, index: NodeIndex): boolean {
+  return index === plan.root && shapeOf(plan, index).task === COLLECT;
+}
+
+/** Adds what follows; an outcome when that must not be. */
+async function publish(
+  attempt: Attempt,
+  canvas: CanvasJob,
+  continuing: Continuation | undefined,
+  value: unknown,
+): Promise<Outcome | undefined> {
+  if (continuing === undefined) return undefined;
+  const { job, settings, context, envelope } = attempt;
+  // Another worker runs it again, and its value counts.
+  if (context?.abortReason instanceof LockLostError) return { kind: 'put-back', delayMs: 0, reason: 'lock_lost' };
+  const cancelled = settings.canvas.cancellations.find(job.id);
+  if (cancelled !== undefined) return toOutcome(cancelled);
+  crashpoint('publish-before');
+  if (continuing.reference && envelope !== undefined && !('out' in canvas.message)) {
+    canvas.message = { ...canvas.message, out: value };
+    attempt.envelope = { ...envelope, canvas: canvas.message };
+    await job.updateData(withCanvas(envelope, canvas.message));
+    crashpoint('out-recorded-before-publish');
+  }
+  await settings.canvas.engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
+  crashpoint('published-before-complete');
+  return undefined;
+}
+
+/** What a former start of this job has come to, when it got as far as to publish what follows, or to record its value. */
+async function lookBack(
+  attempt: Attempt,
+  canvas: CanvasJob,
+  run: RunPlace,
+  parent: JobPlace | undefined,
+): Promise<Outcome | undefined> {
+  const { message } = canvas;
+  const { engine } = attempt.settings.canvas;
+  const recorded = 'out' in message;
+  const continuing = follow(run, message.p ?? run.plan.root, message.out ?? null, parent);
+  if (continuing === undefined) return undefined;
+  const { probe, drafts } = continuing;
+  const found = await engine.find(probe.queue, probe.id);
+  if (found !== undefined) return { kind: 'succeeded', value: recorded ? message.out : valueIn(found.data) };
+  if (await isKnownTo(attempt, drafts[0]?.parent, probe)) {
+    attempt.settings.log.warn({ job: attempt.job.id }, 'what follows this job has ended and is gone already; its result is lost');
+    return { kind: 'succeeded', value: recorded ? message.out : null };
+  }
+  if (!recorded) return undefined;
+  return (await publish(attempt, canvas, continuing, message.out)) ?? { kind: 'succeeded', value: message.out };
+}
+
+/** Its join remembers a child that retention has removed. */
+export async function isKnownTo({ settings }: Attempt, parent: JobPlace | undefined, probe: JobPlace): Promise<boolean> {
+  if (parent === undefined) return false;
+  const { engine } = settings.canvas;
+  const join = realPlace(parent);
+  const [value] = await engine.childValues(join, [probe]);
+  return value !== undefined || (await engine.failedChildren(join)).some(({ id }) => id === probe.id);
+}
+
+function valueIn(data: unknown): unknown {
+  const decoded = decodeEnvelope(data);
+  const message = decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasJob['message'] | undefined) : undefined;
+  return message?.v ?? null;
+}

@@ -1,0 +1,34 @@
+import { OxbowError } from '../errors.ts';
+import { parse } from '../task/schema.ts';
+import type { Schema } from '../task/schema.ts';
+import type { Attempt } from './attempt.ts';
+
+/** True for a job that runs its handler on every item of its input. */
+export function isMapCall({ canvas }: Attempt): boolean {
+  return canvas?.message.m === 1;
+}
+
+/** Every item as the schema reads it. @throws InvalidInputError for the first that does not fit */
+export async function parseItems(
+  schema: Schema | undefined,
+  items: unknown,
+  task: string,
+  code?: 'invalid_output',
+): Promise<readonly unknown[]> {
+  if (!Array.isArray(items)) throw new OxbowError('invalid_input', `A map of task "${task}" needs a list as its input.`);
+  if (schema === undefined) return items;
+  const parsed: unknown[] = [];
+  for (const item of items) parsed.push(await parse(schema, item, task, code));
+  return parsed;
+}
+
+/** The handler's results, one after the other. Between items it stops when the attempt is told to. */
+export async function runItems(attempt: Attempt): Promise<readonly unknown[]> {
+  const { definition, context, input } = attempt;
+  const results: unknown[] = [];
+  for (const item of input as readonly unknown[]) {
+    if (context?.abortReason !== undefined) throw context.abortReason;
+    results.push((await definition?.handler?.(item as never, context as never)) ?? null);
+  }
+  return results;
+}

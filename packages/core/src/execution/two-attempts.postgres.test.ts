@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { twoAttemptsContract } from './two-attempts.contract.ts';
+
+onPostgres(twoAttemptsContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { twoAttemptsContract } from './two-attempts.contract.ts';
+
+onRedis(twoAttemptsContract);

@@ -1,0 +1,168 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { isCall, placeOf, type RunPlace } from '../canvas/nodes.ts';
+import { CANCEL, type CanvasMessage } from '../canvas/plan.ts';
+import { replacementId } from '../canvas/replaced.ts';
+import { crashpoint } from '../crashpoint.ts';
+import type { EndedHow, Engine, JobPlace, StoredJob, StoredState } from '../engine/engine.ts';
+import { BEFORE_START, decodeEnvelope, ENVELOPE_VERSION, type FailureRecord, type StoredFailure } from '../task/envelope.ts';
+import { toError, toMessage, type Cancellation } from './cancellation.ts';
+import { companionsOf } from './companions.ts';
+
+type Ending = Omit<Cancellation, 'id'>;
+
+/** How many nodes are looked at together. */
+const PAGE = 200;
+/** Broadcasts take less. */
+const TELLING_MS = 500;
+const LOOK_MS = 50;
+/** Ending a member can release a join, which then waits. */
+const MAX_PASSES = 10;
+
+/** The job that says for ever that a job, or a run, was cancelled: who missed the message finds it. */
+export function markerId(id: string): string {
+  return `${id}-cancel`;
+}
+
+/**
+ * Ends a job that has not ended: one that waits never starts, one that runs is told. A job that is the last one of a
+ * run takes the whole run along. False: it has ended already. Undefined: there is no such job.
+ */
+export async function cancel(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean | undefined> {
+  const job = await engine.find(place.queue, place.id);
+  if (job === undefined) return undefined;
+  if (isFinal(job.state)) return false;
+  const runs = ending.alone === true ? [] : runsOf(job);
+  const marked = await mark(engine, job, place, ending);
+  const how = await engine.end(place, failedWith(ending), ending.reason);
+  if (!marked && (how === 'active' || runs.length > 0)) await addMarker(engine, place, ending);
+  await engine.broadcast(toMessage({ ...ending, id: place.id }));
+  for (const run of runs) {
+    await endMembers(engine, callsOf(run), ending);
+    await cancelCompanions(engine, run, ending);
+  }
+  if (how === 'active' && messageOf(job) !== undefined) return toldInTime(engine, place, ending);
+  return how === 'final' || how === 'unknown' ? endedSo(engine, place, ending) : true;
+}
+
+/** A job that waits for children is released by one that fails: true when there is such a child. */
+async function mark(engine: Engine, job: StoredJob, place: JobPlace, ending: Ending): Promise<boolean> {
+  if (job.state !== 'waiting-children') return false;
+  await addMarker(engine, place, ending, place);
+  return true;
+}
+
+/** For workers that were not told: they look for it when they renew their locks. */
+async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending, parent?: JobPlace): Promise<void> {
+  const marker = { queue, id: markerId(id) };
+  const input = { ...ending, id, queue };
+  const data = JSON.stringify({ $ox: ENVELOPE_VERSION, in: input });
+  await engine.addFlow([{ ...marker, name: CANCEL, data, timestamp: Date.now(), ...(parent === undefined ? {} : { parent }) }]);
+  crashpoint('cancel-child-added-before-end');
+  await engine.end(marker, failedWith(ending), ending.reason);
+  crashpoint('cancel-child-ended-before-rest');
+}
+
+/** Of its links and error handlers those that have started. */
+async function cancelCompanions(engine: Engine, run: RunPlace, ending: Ending): Promise<void> {
+  const places = companionsOf(run);
+  const jobs = await engine.findMany(places);
+  const open = places.filter((_, i) => jobs[i] !== undefined && !isFinal(jobs[i].state));
+  for (const place of open) await cancel(engine, place, ending);
+}
+
+/** What a marker says; undefined when there is none. @param id - whose it is. */
+export function cancellationIn(id: string, marker: unknown): Cancellation | undefined {
+  const decoded = marker === undefined ? undefined : decodeEnvelope(marker);
+  if (decoded?.kind !== 'envelope') return undefined;
+  const { end, reason } = (decoded.envelope.input ?? {}) as Readonly<Record<string, unknown>>;
+  return { id, end: end === 'expired' ? 'expired' : 'cancelled', reason: typeof reason === 'string' ? reason : 'cancelled' };
+}
+
+function callsOf(run: RunPlace): readonly JobPlace[] {
+  return run.plan.nodes.flatMap((node, at) => (isCall(node) && at !== run.plan.root ? [placeOf(run, at)] : []));
+}
+
+/** Ends those that wait, and joins that this releases. Returns those that run. */
+export async function endMembers(engine: Engine, places: readonly JobPlace[], ending: Ending): Promise<readonly JobPlace[]> {
+  const running = new Set<JobPlace>();
+  let open = places;
+  for (let pass = 0; open.length > 0 && pass < MAX_PASSES; pass++) {
+    const before = open;
+    open = await endWaiting(engine, open, ending, running);
+    if (open.length === before.length && open.every(({ id }, i) => id === before[i]?.id)) break;
+  }
+  return [...running];
+}
+
+/** Returns those that are parked. */
+async function endWaiting(
+  engine: Engine,
+  places: readonly JobPlace[],
+  ending: Ending,
+  running: Set<JobPlace>,
+): Promise<readonly JobPlace[]> {
+  const parked: JobPlace[] = [];
+  const known = new Set(places.map(({ id }) => id));
+  const isNew = ({ id }: JobPlace): boolean => !known.has(id);
+  for (let from = 0; from < places.length; from += PAGE) {
+    const page = places.slice(from, from + PAGE);
+    const jobs = await engine.findMany(page);
+    const open = page.filter((_, i) => jobs[i] !== undefined && !isFinal(jobs[i].state));
+    const ends: readonly EndedHow[] = await Promise.all(open.map((place) => engine.end(place, failedWith(ending), ending.reason)));
+    const byId = new Map(jobs.flatMap((job) => (job === undefined ? [] : [[job.id, job] as const])));
+    for (const [i, place] of open.entries()) {
+      if (ends[i] === 'parked') parked.push(place);
+      if (ends[i] === 'active') running.add(place);
+      // What replaces a job is not in the plan of its run.
+      const job = byId.get(place.id);
+      for (const run of ends[i] === 'parked' && job !== undefined ? replacementOf(job) : []) parked.push(...callsOf(run).filter(isNew));
+    }
+  }
+  return parked;
+}
+
+function isFinal(state: StoredState): boolean {
+  return state === 'completed' || state === 'failed';
+}
+
+/** Somebody else ended it meanwhile: perhaps a worker that found what we left. */
+async function endedSo(engine: Engine, { queue, id }: JobPlace, { end }: Ending): Promise<boolean> {
+  const job = await engine.find(queue, id);
+  const decoded = job === undefined ? undefined : decodeEnvelope(job.data);
+  return decoded?.kind === 'envelope' && decoded.envelope.failure?.end === end;
+}
+
+/** The run that ends in the job, and the one that replaces it. */
+function runsOf(job: StoredJob): readonly RunPlace[] {
+  const message = messageOf(job);
+  const own = message?.p === undefined && message?.plan !== undefined ? [{ plan: message.plan, rootId: job.id, rootQueue: job.queue }] : [];
+  return [...own, ...replacementOf(job)];
+}
+
+function replacementOf(job: StoredJob): readonly RunPlace[] {
+  const plan = messageOf(job)?.rep;
+  return plan === undefined ? [] : [{ plan, rootId: replacementId(job.id), rootQueue: job.queue }];
+}
+
+/** A last job that runs may end before its worker hears of it: then it was too late. */
+async function toldInTime(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean> {
+  for (let waited = 0; waited < TELLING_MS; waited += LOOK_MS) {
+    const job = await engine.find(place.queue, place.id);
+    if (job === undefined || isFinal(job.state)) return endedSo(engine, place, ending);
+    await wait(LOOK_MS);
+  }
+  return true;
+}
+
+function messageOf(job: StoredJob): CanvasMessage | undefined {
+  const decoded = decodeEnvelope(job.data);
+  return decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasMessage | undefined) : undefined;
+}
+
+/** A job's data with the record of its end; data that is not ours stays as it is. */
+function failedWith(ending: Ending): (stored: unknown) => unknown {
+  const { name, message, code } = toError(ending);
+  const error: FailureRecord = { name, message, code, stack: undefined, cause: undefined };
+  const failure: StoredFailure = { error, end: ending.end, attemptsMade: 0, stalledCounter: BEFORE_START };
+  return (stored) => (typeof stored === 'object' && stored !== null && '$ox' in stored ? { ...stored, f: failure } : stored);
+}

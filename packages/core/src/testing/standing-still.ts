@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { temporaryFolder } from './fixture-process.ts';
+import { until } from './until.ts';
+
+export interface StandingStill {
+  /** It has stopped at the end of its first handler. */
+  readonly stands: Promise<unknown>;
+  goOn(): void;
+  kill(): Promise<void>;
+}
+
+/** A process that works (still.fixture.ts), with a lock of a second; killed when the test ends. */
+export async function standingStill(url: string, app: string): Promise<StandingStill> {
+  const file = join(await temporaryFolder(), 'told');
+  const program = fileURLToPath(new URL('./still.fixture.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', program, url, app, file], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  onTestFinished(kill);
+  await until('it works', () => told(file).includes('ready'));
+  const stands = until('it stands still', () => told(file).includes('still'));
+  // A test that fails before it waits for this ends alone.
+  stands.catch(() => undefined);
+  return { stands, goOn: () => void child.kill('SIGCONT'), kill };
+}
+
+function told(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // It has not said anything.
+    return '';
+  }
+}

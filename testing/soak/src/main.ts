@@ -1,0 +1,44 @@
+/** `main.js soak`, `main.js crash`: what the commands of these names run. */
+import { parseArgs } from 'node:util';
+import { crash } from './crash.ts';
+import { large } from './large.ts';
+import type { EngineName } from './orders.ts';
+import { usableEngines } from './site.ts';
+import { soak } from './soak.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    engine: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '20' },
+    canvas: { type: 'string' },
+    point: { type: 'string' },
+    sample: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
+    members: { type: 'string', default: '100000' },
+  },
+});
+const seed = Number(values.seed);
+const inCi = ![undefined, '', 'false'].includes(process.env['CI']);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const { usable, missing } = usableEngines(values.engine);
+let passed = 0;
+let failed = 0;
+
+for (const engine of missing) say(`${engine}: not run: there is no server program`);
+if (inCi) failed += missing.length;
+for (const engine of usable) {
+  const counts = await measure(engine);
+  passed += counts.passed;
+  failed += counts.failed;
+}
+// What half-open connections would keep alive ends here.
+process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(failed === 0 && passed > 0 ? 0 : 1));
+
+function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
+  const { canvas, point, sample } = values;
+  if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
+  if (values.large) return large(engine, { members: Number(values.members), say });
+  return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
+}
