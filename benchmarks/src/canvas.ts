@@ -24,15 +24,15 @@ interface Canvases {
 
 /** Median of several repeats after a warm-up, in milliseconds. */
 export async function canvas(name: CanvasCase, side: SideName, url: string, app: string): Promise<Readonly<Record<string, number>>> {
-  const { workload, close } = side === 'oxbow' ? await oxbow(name, url, app) : await byHand(name, url, app);
-  for (let i = 0; i < WARM_UP; i += 1) await workload();
+  const canvases = side === 'oxbow' ? await oxbow(name, url, app) : await byHand(name, url, app);
+  for (let i = 0; i < WARM_UP; i += 1) await canvases.workload();
   const times: number[] = [];
   for (let i = 0; i < REPEATS; i += 1) {
     const startedAt = performance.now();
-    await workload();
+    await canvases.workload();
     times.push(performance.now() - startedAt);
   }
-  await close();
+  await canvases.close();
   return { ms: times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN };
 }
 

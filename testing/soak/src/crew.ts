@@ -46,7 +46,7 @@ export class Member {
     }
   }
 
-  /** One at a time. Undefined when the process ended without an answer. */
+  /** One at a time, when it is ready. Undefined when the process ended without an answer. */
   async ask(request: Request): Promise<Reply | undefined> {
     const reply = once(this.#child, 'message').then(([message]) => message as Reply);
     this.#child.send(request, () => undefined);

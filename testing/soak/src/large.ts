@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Member } from './crew.ts';
@@ -44,7 +43,7 @@ export async function large(
     const workedMs = performance.now() - workedFrom;
     say(
       `${engine}: ${members} members: enqueued in ${seconds(enqueuedMs)}, producer at most ${produced.toFixed(0)} MiB; ` +
-        `run in ${seconds(workedMs)}, worker at most ${peak.toFixed(0)} MiB; server ${serverMemory(site.serverPid).toFixed(0)} MiB`,
+        `run in ${seconds(workedMs)}, worker at most ${peak.toFixed(0)} MiB`,
     );
     const wrong = [
       ...(value === members ? [] : [`the result is ${String(value)}`]),
@@ -78,11 +77,6 @@ async function total(worker: Member, orders: Orders, id: string): Promise<{ read
     looked.abort();
     await looking;
   }
-}
-
-function serverMemory(pid: number | undefined): number {
-  if (pid === undefined) return 0;
-  return Number(/^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
 function seconds(ms: number): string {

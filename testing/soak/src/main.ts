@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { crash } from './crash.ts';
 import { large } from './large.ts';
 import type { EngineName } from './orders.ts';
-import { usableEngines } from './site.ts';
+import { abandon, usableEngines } from './site.ts';
 import { soak } from './soak.ts';
 
 const { values, positionals } = parseArgs({
@@ -22,6 +22,8 @@ const { values, positionals } = parseArgs({
 const seed = Number(values.seed);
 const inCi = ![undefined, '', 'false'].includes(process.env['CI']);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void abandon().finally(() => process.exit(1)));
+
 const { usable, missing } = usableEngines(values.engine);
 let passed = 0;
 let failed = 0;

@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { postgresProgram, PostgresServer, redisProgram, RedisServer } from '@oxbow/faults';
 import type { EngineName } from './orders.ts';
 
+const opened = new Set<Site>();
+
+/** For a process that is told to end: its servers would outlive it. */
+export async function abandon(): Promise<void> {
+  await Promise.all([...opened].map((site) => site[Symbol.asyncDispose]()));
+}
+
 /** A server of one's own, and a folder for ledgers; both go when it is disposed of. */
 export class Site implements AsyncDisposable {
   readonly engine: EngineName;
@@ -23,18 +30,17 @@ export class Site implements AsyncDisposable {
       engine === 'redis'
         ? await RedisServer.started('--appendfsync', 'no')
         : await PostgresServer.started('fsync=off', 'synchronous_commit=off');
-    return new Site(engine, folder, server);
+    const site = new Site(engine, folder, server);
+    opened.add(site);
+    return site;
   }
 
   get url(): string {
     return this.#server.url;
   }
 
-  get serverPid(): number | undefined {
-    return this.#server.pid;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
+    opened.delete(this);
     await this.#server[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -12,9 +12,6 @@ export interface StepInput {
   readonly size?: number;
 }
 
-/** Names of the tasks. `grow` replaces itself, `alarm` is for failures; all give something random. */
-export type TaskName = 'step' | 'grow' | 'alarm';
-
 /** Labels of one run, in the order in which they are asked for. */
 export class Labels {
   readonly #run: string;

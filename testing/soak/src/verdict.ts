@@ -5,6 +5,8 @@ import { matches } from './matches.ts';
 import { fails } from './trees.ts';
 import { Walk } from './walk.ts';
 
+const MOST_SHOWN = 8;
+
 /** A run that was enqueued. */
 export interface Started {
   readonly tree: Tree;
@@ -105,13 +107,18 @@ function open({ jobs }: Evidence): readonly string[] {
   );
 }
 
-/** All that is wrong, in words. */
+/** What is wrong, in words, of each kind the first few. */
 export function findingsOf({ hung, wrong, endedTwice, publishedTwice, left }: Verdict): readonly string[] {
   return [
-    ...hung.map((text) => `hung: ${text}`),
-    ...wrong.map((text) => `wrong: ${text}`),
-    ...endedTwice.map((text) => `ended twice: ${text}`),
-    ...publishedTwice.map((text) => `published twice: ${text}`),
-    ...left.map((text) => `left over: ${text}`),
+    ...named('hung', hung),
+    ...named('wrong', wrong),
+    ...named('ended twice', endedTwice),
+    ...named('published twice', publishedTwice),
+    ...named('left over', left),
   ];
+}
+
+function named(kind: string, texts: readonly string[]): readonly string[] {
+  const shown = texts.slice(0, MOST_SHOWN).map((text) => `${kind}: ${text}`);
+  return texts.length > MOST_SHOWN ? [...shown, `${kind}: ${texts.length - MOST_SHOWN} more`] : shown;
 }

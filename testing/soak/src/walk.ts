@@ -98,11 +98,13 @@ export class Walk {
     const failed = fails(tree);
     const inside = failed && cancelRest === true ? 'lax' : mode;
     const came = members.map((member) => this.run(member, from, inside));
-    if (failed) return { kind: 'failed', group: true };
+    // The job that starts its links stands between it and the task after it.
+    const isBefore = (tree.links ?? []).length === 0;
+    if (failed) return { kind: 'failed', group: isBefore };
     const values = came.flatMap((one) => (one.kind === 'value' ? [one.value] : []));
     switch (join) {
       case 'failFast':
-        return values.length === members.length ? { kind: 'value', value: values } : { kind: 'failed', group: true };
+        return values.length === members.length ? { kind: 'value', value: values } : { kind: 'failed', group: isBefore };
       case 'settle':
         return { kind: 'value', value: came.map((one) => (one.kind === 'value' ? { status: 'succeeded', value: one.value } : FAILED)) };
       default:

@@ -158,7 +158,8 @@ class Compiler {
     const single = this.#nodes.length === at + 1 + entries.length && entries.every((entry) => isDraftCall(this.#nodes.at(entry)));
     fork.m = single ? entries.length : entries;
     fork.z = this.#nodes.length;
-    const outline = single ? { g: entries.length, a: at + 1 } : { g: members.map((member) => member.outline) };
+    const tasks = single && members.every((member) => typeof member.outline === 'number');
+    const outline = tasks ? { g: entries.length, a: at + 1 } : { g: members.map((member) => member.outline) };
     return { entry: at, tail: undefined, open: [at, ...members.flatMap(({ open }) => open)], value: at, outline };
   }
 
@@ -210,7 +211,12 @@ class Compiler {
 
   #scope(at: NodeIndex, part: Part, errors: readonly Tree[], options: Inherited): void {
     const [open] = part.open;
-    this.#scopes.push({ a: at, z: this.#nodes.length, e: this.#plans(errors, options, this.#queueFrom(at)), ...(open === undefined ? {} : { o: open }) });
+    this.#scopes.push({
+      a: at,
+      z: this.#nodes.length,
+      e: this.#plans(errors, options, this.#queueFrom(at)),
+      ...(open === undefined ? {} : { o: open }),
+    });
   }
 
   #start(entry: NodeIndex): void {

@@ -22,6 +22,10 @@ export interface RunTree {
   /** Of a task: public id of its job. */
   readonly id?: string;
   readonly status: Status;
+  /** Of a canvas: of the first of its jobs. */
+  readonly startedAt: Date | undefined;
+  /** Of a canvas: of the last of its jobs, when all have ended. */
+  readonly finishedAt: Date | undefined;
   readonly children: readonly RunTree[];
 }
 

@@ -9,7 +9,7 @@ import { crashpoint } from '../crashpoint.ts';
 import type { Engine, FlowJob } from '../engine/engine.ts';
 import { toFlow } from '../execution/publication.ts';
 import type { SignalBus } from '../signals.ts';
-import { parseDuration } from '../task/duration.ts';
+import { parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope } from '../task/envelope.ts';
 import { newRunId } from '../task/id.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
@@ -41,7 +41,8 @@ export class CanvasClient implements CanvasRunner {
     this.#settings = settings;
   }
 
-  plan(tree: Tree, input: unknown, options: SignatureOptions | undefined): Plan {
+  plan(written: Tree, input: unknown, given: SignatureOptions | undefined): Plan {
+    const { tree, options } = withGiven(written, given);
     const { limits, compile: settings } = this.#settings;
     if (input !== undefined) encodePayload(input, 'input', limits);
     const plan = compile(tree, settings, options, input);
@@ -59,17 +60,20 @@ export class CanvasClient implements CanvasRunner {
   /** @param again - a run of this id may have been enqueued before: then nothing is added. */
   async enqueueAs(
     { id, again }: { readonly id: string; readonly again: boolean },
-    tree: Tree,
+    written: Tree,
     input: unknown,
-    options: SignatureOptions | undefined,
+    given: SignatureOptions | undefined,
   ): Promise<Run> {
+    const { tree, options } = withGiven(written, given);
     const { engine, signals, handles } = this.#settings;
     const run = subRun(this.plan(tree, input, options), id);
+    const expires = options?.expires ?? (tree.type === 'task' ? undefined : tree.options?.expires);
+    const delay = options?.delay ?? tree.options?.delay;
     await this.#checkInputs(tree, input);
     const mark = handles.watcher.mark(run.rootQueue);
     if (!again || (await engine.find(run.rootQueue, id)) === undefined) {
       const flow = toFlow(begin(run));
-      await engine.addFlow(options?.expires === undefined ? flow : [...flow, deadline(run, options)]);
+      await engine.addFlow(expires === undefined ? flow : [...flow, deadline(run, expires, delay)]);
       crashpoint('after-add-before-reply');
       for (const job of flow) announce(signals, job.queue, job);
     }
@@ -87,8 +91,20 @@ export class CanvasClient implements CanvasRunner {
   }
 }
 
+/** What is given at the enqueue of one task is said of that very job, so it wins; in a canvas a signature's own wins. */
+function withGiven(
+  tree: Tree,
+  given: SignatureOptions | undefined,
+): { readonly tree: Tree; readonly options: SignatureOptions | undefined } {
+  if (tree.type !== 'task' || given === undefined) return { tree, options: given };
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as SignatureOptions;
+  const headers = { ...tree.options?.headers, ...given.headers };
+  const options = { ...tree.options, ...said, ...(Object.keys(headers).length === 0 ? {} : { headers }) };
+  return { tree: { ...tree, options }, options: undefined };
+}
+
 /** The job that ends the run when its time is over. */
-function deadline({ rootId: id, rootQueue: queue }: RunPlace, { delay = 0, expires = 0 }: SignatureOptions): FlowJob {
+function deadline({ rootId: id, rootQueue: queue }: RunPlace, expires: Duration, delay: Duration = 0): FlowJob {
   const timestamp = Date.now();
   const delayMs = parseDuration(delay, 'enqueue of a canvas: delay') + parseDuration(expires, 'enqueue of a canvas: expires');
   const reason = `The run has not ended by ${new Date(timestamp + delayMs).toISOString()}, when it expired.`;

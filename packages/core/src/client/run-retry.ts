@@ -5,7 +5,7 @@ import type { Engine, StoredJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { toFlow } from '../execution/publication.ts';
 import { publicId } from '../task/id.ts';
-import { valuesOf } from './run-statuses.ts';
+import { valuesOf } from './run-states.ts';
 import { statusOf } from './status.ts';
 
 const TRIED = /\.r(?<times>\d+)$/u;

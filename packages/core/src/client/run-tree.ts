@@ -4,21 +4,23 @@ import type { RunTree } from '../canvas/run-handle.ts';
 import { InvalidCanvasError } from '../errors.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
+import type { MemberState } from './run-states.ts';
+import { isFinal } from './status.ts';
 
 export type MemberPath = readonly (number | 'header' | 'body')[];
 
 /** A run in the form of its canvas. */
-export function toRunTree(run: RunPlace, statuses: ReadonlyMap<NodeIndex, Status>): RunTree {
+export function toRunTree(run: RunPlace, states: ReadonlyMap<NodeIndex, MemberState>): RunTree {
   const show = (outline: Outline): RunTree => {
     if (typeof outline === 'number') {
       const node = run.plan.nodes[outline];
-      if (node !== undefined && 'k' in node) return { type: 'task', task: node.t ?? '', status: 'succeeded', children: [] };
+      if (node !== undefined && 'k' in node) return { type: 'task', task: node.t ?? '', status: 'succeeded', ...NO_TIMES, children: [] };
       const { id, queue } = placeOf(run, outline);
       const { task } = shapeOf(run.plan, outline);
-      return { type: 'task', task, id: publicId(id, queue), status: statuses.get(outline) ?? 'parked', children: [] };
+      return { type: 'task', task, id: publicId(id, queue), ...(states.get(outline) ?? { status: 'parked', ...NO_TIMES }), children: [] };
     }
     const children = partsOf(outline).map(show);
-    return { type: typeOf(outline), status: together(children.map(({ status }) => status)), children };
+    return { type: typeOf(outline), status: together(children.map(({ status }) => status)), ...timesOf(children), children };
   };
   return show(run.plan.t);
 }
@@ -45,6 +47,14 @@ function partsOf(outline: Exclude<Outline, number>): readonly Outline[] {
 function typeOf(outline: Exclude<Outline, number>): RunTree['type'] {
   if ('c' in outline) return 'chain';
   return 'd' in outline ? 'chord' : 'group';
+}
+
+const NO_TIMES = { startedAt: undefined, finishedAt: undefined };
+
+function timesOf(children: readonly RunTree[]): Pick<RunTree, 'startedAt' | 'finishedAt'> {
+  const starts = children.flatMap(({ startedAt }) => startedAt ?? []).toSorted((a, b) => a.getTime() - b.getTime());
+  const ends = children.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted((a, b) => b.getTime() - a.getTime());
+  return { startedAt: starts[0], finishedAt: children.every(({ status }) => isFinal(status)) ? ends[0] : undefined };
 }
 
 const ENDS: readonly Status[] = ['failed', 'cancelled', 'expired'];

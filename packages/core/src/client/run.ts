@@ -11,7 +11,7 @@ import type { Status } from '../task/status.ts';
 import { Bell } from './bell.ts';
 import { JobHandle, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
-import { statusesOf } from './run-statuses.ts';
+import { statesOf, type MemberState } from './run-states.ts';
 import { nodeAt, together, toRunTree, type MemberPath } from './run-tree.ts';
 import { isFinal, statusOf, toJobStatus } from './status.ts';
 
@@ -48,15 +48,21 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   }
 
   async status(): Promise<RunStatus> {
-    const { run, root, statuses } = await this.#look();
+    const { run, root, states } = await this.#look();
     const counts = { ...NONE, succeeded: run.plan.nodes.filter((node) => 'k' in node && node.t !== undefined).length };
-    for (const at of tasksOf(run)) counts[statuses.get(at) ?? 'parked']++;
+    for (const at of tasksOf(run)) counts[states.get(at)?.status ?? 'parked']++;
     const { error } = toJobStatus(root, this.id);
     return {
       id: this.id,
-      status: overall(root, tasksOf(run).map((at) => statuses.get(at) ?? 'parked')),
+      status: overall(
+        root,
+        tasksOf(run).map((at) => states.get(at)?.status ?? 'parked'),
+      ),
       counts,
-      error: error === undefined ? undefined : { name: error.name, message: error.message, ...(error.code === undefined ? {} : { code: error.code }) },
+      error:
+        error === undefined
+          ? undefined
+          : { name: error.name, message: error.message, ...(error.code === undefined ? {} : { code: error.code }) },
     };
   }
 
@@ -84,8 +90,8 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   }
 
   async tree(): Promise<RunTree> {
-    const { run, root, statuses } = await this.#look();
-    const tree = toRunTree(run, statuses);
+    const { run, root, states } = await this.#look();
+    const tree = toRunTree(run, states);
     return isFinal(statusOf(root)) ? { ...tree, status: statusOf(root) } : tree;
   }
 
@@ -97,7 +103,8 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     const known = this.#plan;
     if (known !== undefined) nodeAt(known.t, path);
     const idOf = (): string => {
-      if (this.#plan === undefined) throw new OxbowError('invalid_options', 'The id of a member is known when the run has been read: ask for its status() first.');
+      if (this.#plan === undefined)
+        throw new OxbowError('invalid_options', 'The id of a member is known when the run has been read: ask for its status() first.');
       return this.#member(this.#place(this.#plan), path).id;
     };
     const job = async (): Promise<JobHandle> => this.#member(await this.#run(), path);
@@ -124,15 +131,15 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   }
 
   async #memberStatus(path: MemberPath): ReturnType<RunMember['status']> {
-    const { run, statuses } = await this.#look();
+    const { run, states } = await this.#look();
     const node = nodeAt(run.plan.t, path);
-    return { id: this.#member(run, path).id, task: shapeOf(run.plan, node).task, status: statuses.get(node) ?? 'parked' };
+    return { id: this.#member(run, path).id, task: shapeOf(run.plan, node).task, status: states.get(node)?.status ?? 'parked' };
   }
 
-  async #look(): Promise<{ readonly run: RunPlace; readonly root: StoredJob; readonly statuses: ReadonlyMap<NodeIndex, Status> }> {
+  async #look(): Promise<{ readonly run: RunPlace; readonly root: StoredJob; readonly states: ReadonlyMap<NodeIndex, MemberState> }> {
     const root = await this.#find();
     const run = this.#place(this.#plan ?? planOf(root));
-    return { run, root, statuses: await statusesOf(this.#source.engine, run, root) };
+    return { run, root, states: await statesOf(this.#source.engine, run, root) };
   }
 
   async #run(): Promise<RunPlace> {
@@ -147,7 +154,8 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   async #find(): Promise<StoredJob> {
     const { queue, id } = this.#root;
     const job = await this.#source.engine.find(queue, id);
-    if (job === undefined) throw new OxbowError('unknown_job', `There is no run ${this.id}: the id is wrong, or retention has removed the run.`);
+    if (job === undefined)
+      throw new OxbowError('unknown_job', `There is no run ${this.id}: the id is wrong, or retention has removed the run.`);
     return job;
   }
 }

@@ -123,6 +123,6 @@ function brief(error: Error): NonNullable<JobStatus['error']> {
   return { name: error.name, message: error.message, code: typeof code === 'string' ? code : undefined };
 }
 
-function toDate(ms: number | undefined): Date | undefined {
+export function toDate(ms: number | undefined): Date | undefined {
   return ms === undefined ? undefined : new Date(ms);
 }

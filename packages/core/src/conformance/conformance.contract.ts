@@ -4,20 +4,21 @@ import { cancelCases } from './cancel.contract.ts';
 import { chainCases } from './chains.contract.ts';
 import { chordFailureCases } from './chord-failures.contract.ts';
 import { chordCases } from './chords.contract.ts';
+import { combinedCases } from './combined.contract.ts';
 import { groupCases } from './groups.contract.ts';
 import { jsonCases } from './json.contract.ts';
 import { mapCases } from './maps.contract.ts';
 import { nestedCases } from './nested.contract.ts';
 import { optionCases } from './options.contract.ts';
+import { policyCases } from './policies.contract.ts';
 import { randomCases } from './random.contract.ts';
 import { replaceCases } from './replace.contract.ts';
-import { resultCases } from './results.contract.ts';
-import { signatureCases } from './signatures.contract.ts';
-import { policyCases } from './policies.contract.ts';
 import { replacementCases } from './replacements.contract.ts';
+import { resultCases } from './results.contract.ts';
 import { runStateCases } from './run-state.contract.ts';
 import { scopeCases } from './scopes.contract.ts';
-import { shapeCases } from './shapes.contract.ts';
+import { largeGroupCases, shapeCases } from './shapes.contract.ts';
+import { signatureCases } from './signatures.contract.ts';
 import { valueCases } from './values.contract.ts';
 
 /** The cases of docs/canvas-conformance.md, each under its number, on one app and one worker. */
@@ -40,6 +41,8 @@ export function conformance(engine: TestEngine): void {
   runStateCases(scene);
   scopeCases(scene);
   shapeCases(scene);
+  if (engine.kind !== 'embedded') largeGroupCases(scene);
   valueCases(scene);
+  combinedCases(scene);
   randomCases(scene);
 }

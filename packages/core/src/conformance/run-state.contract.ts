@@ -59,6 +59,14 @@ export function runStateCases(scene: () => Scene): void {
       });
     });
 
+    it('keep canvases of one: a chain of one step in a group is a chain', async () => {
+      const { id } = scene();
+      const run = await group(chain(id.si(1)), chain(id.si(2))).enqueue();
+      expect(await run.result()).toEqual([1, 2]);
+      expect(outline(await run.tree())).toEqual(['succeeded', ['succeeded', 'succeeded'], ['succeeded', 'succeeded']]);
+      expect(await run.member([1, 0]).result()).toBe(2);
+    });
+
     it('show what a failure has skipped', async () => {
       const { id, fail, plus, tsum, quiet } = scene();
       const run = await chain(group(id.si(1), chain(fail.si(), plus(1))), tsum.s(), plus(1)).enqueue();

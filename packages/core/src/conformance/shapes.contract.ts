@@ -150,7 +150,12 @@ export function shapeCases(scene: () => Scene): void {
         ),
       ).toBe(50);
     });
+  });
+}
 
+/** Takes an embedded engine half a minute. */
+export function largeGroupCases(scene: () => Scene): void {
+  describe('also: large groups', () => {
     it('a group of more members than one atomic add takes', async () => {
       const { id, tsum, seen } = scene();
       const numbers = Array.from({ length: 1300 }, (_, n) => n);

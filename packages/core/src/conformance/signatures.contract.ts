@@ -22,11 +22,11 @@ export function signatureCases(scene: () => Scene): void {
       expect(await resultOf(sum(2, 2).enqueue({ z: 100 }))).toBe(4);
     });
 
-    it('4: an option of the signature wins over one given at enqueue, which fills in where there is none', async () => {
+    it('4: an option given at the enqueue of a signature wins over its own, which stands where none is given', async () => {
       const { prio } = scene();
       const own = prio.s().with({ queue: RANKED, priority: 3 });
       expect(await resultOf(own.enqueue())).toBe(3);
-      expect(await resultOf(own.enqueue(undefined, { priority: 7 }))).toBe(3);
+      expect(await resultOf(own.enqueue(undefined, { priority: 7 }))).toBe(7);
       expect(await resultOf(own.enqueue(undefined, { priority: undefined } as never))).toBe(3);
       expect(await resultOf(prio.s().with({ queue: RANKED }).enqueue(undefined, { priority: 7 }))).toBe(7);
     });

@@ -1,9 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Worker, type IQueueBackend, type Job, type Span } from 'bullmq';
+import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type Span } from 'bullmq';
 import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';
 
 const MAX_BACKOFF_MS = 2000;
+/** BullMQ's code for a job that cannot complete, because it has children that have not ended. */
+const PENDING_CHILDREN = -4;
 
 type FetchedJob = Job<unknown, unknown>;
 type Ended = [job: FetchedJob, token: string, fetchNext?: () => boolean, span?: Span];
@@ -86,9 +88,14 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     }
   }
 
-  /** The end of a job fetches the next one. */
-  protected override handleCompleted(result: unknown, ...rest: Ended): Promise<FetchedJob> {
-    return this.#fetching(() => super.handleCompleted(result, ...rest));
+  /** The end of a job fetches the next one. One that was given a child while it ran, as by a cancel, waits for it and starts again. */
+  protected override async handleCompleted(result: unknown, ...[job, token, ...rest]: Ended): Promise<FetchedJob> {
+    try {
+      return await this.#fetching(() => super.handleCompleted(result, job, token, ...rest));
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code !== PENDING_CHILDREN) throw error;
+      throw await park(job, token);
+    }
   }
 
   protected override handleFailed(error: Error, ...rest: Ended): Promise<FetchedJob> {
@@ -110,6 +117,13 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     await this.lockManager.close();
     await this.backend.close(true);
   }
+}
+
+/** Puts it where its children are waited for, or back into its queue when they have all ended. Returns what tells BullMQ so. */
+export async function park(job: Pick<FetchedJob, 'moveToWaitingChildren' | 'moveToWait'>, token: string): Promise<Error> {
+  if (await job.moveToWaitingChildren(token)) return new WaitingChildrenError();
+  await job.moveToWait(token);
+  return new WaitingError();
 }
 
 /** A refusal is an answer too: the connection works. `severity` is how Postgres's errors are told from its client's. */

@@ -1,7 +1,7 @@
-import { DelayedError, WaitingChildrenError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
+import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
-import { LaneWorker } from './lane-worker.ts';
+import { LaneWorker, park } from './lane-worker.ts';
 import { LostFetches } from './lost-fetches.ts';
 import { guardLane, type LaneGuard } from './renewal-thread.ts';
 
@@ -159,11 +159,9 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
       verdict.recorded?.();
       throw new WaitingError();
     case 'park': {
-      const waits = await job.moveToWaitingChildren(token);
-      // All of them have ended already.
-      if (!waits) await job.moveToWait(token);
+      const parked = await park(job, token);
       verdict.recorded?.();
-      throw waits ? new WaitingChildrenError() : new WaitingError();
+      throw parked;
     }
   }
 }

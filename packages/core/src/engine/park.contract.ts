@@ -65,6 +65,21 @@ export function parkContract(test: TestEngine): void {
     });
   });
 
+  describe('a job that was given a child while it ran', () => {
+    it('does not complete before the child has ended, and starts again then', async () => {
+      const [queue, other] = [uniqueName('q'), uniqueName('q')];
+      await engine.addFlow([flowJob(queue, 'it')]);
+      await work(engine, queue, async (job) => {
+        if (job.attemptsStarted === 1) await engine.addFlow([flowJob(other, 'child', { parent: { queue, id: 'it' } })]);
+        return toVerdict(job);
+      });
+      await until('it is parked', async () => (await engine.find(queue, 'it'))?.state === 'waiting-children');
+      await work(engine, other, toVerdict);
+      await until('it has ended', async () => (await engine.find(queue, 'it'))?.state === 'completed');
+      expect(await engine.find(queue, 'it')).toMatchObject({ attemptsStarted: 2, attemptsMade: 1, returnValue: 'value of it' });
+    });
+  });
+
   describe('a join that is released', () => {
     it('starts before what has waited longer', async () => {
       const [queue, other] = [uniqueName('q'), uniqueName('q')];

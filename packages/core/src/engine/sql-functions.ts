@@ -1,7 +1,7 @@
 import { LATEST_SCHEMA_VERSION, type PgPoolClient } from 'bullmq';
 
 /** Grows with every change below, and with BullMQ's schema: its migrations may replace what is replaced here. */
-export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1000 + 1;
+export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1000 + 2;
 
 /** 0 when the schema has none of our functions. */
 export const READ_FUNCTIONS_VERSION = `
@@ -183,10 +183,26 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET en
    WHERE dependency.parent_queue || '' = p_parent_queue AND dependency.parent_id || '' = p_parent_id AND dependency.status = 'processed'
 $$;`;
 
+/**
+ * With statistics of one large group the planner takes a scan of the whole table for the way to find out that a job has no
+ * children: a group of 100,000 ended at ten members a second.
+ */
+const BY_INDEX = `
+DO $$
+DECLARE
+  v_function regprocedure;
+BEGIN
+  FOR v_function IN
+    SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosrc LIKE '%job_dependency%'
+  LOOP
+    EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off', v_function);
+  END LOOP;
+END $$;`;
+
 const VERSION = `
 CREATE OR REPLACE FUNCTION oxbow_version() RETURNS integer LANGUAGE sql AS $$ SELECT ${FUNCTIONS_VERSION} $$;`;
 
 /** The client's search path names the schema. One transaction. */
 export async function createFunctions(client: Pick<PgPoolClient, 'query'>): Promise<void> {
-  await client.query([TO_THE_HEAD, ADD_FLOWS, CHILD_VALUES, VERSION].join('\n'));
+  await client.query([TO_THE_HEAD, ADD_FLOWS, CHILD_VALUES, BY_INDEX, VERSION].join('\n'));
 }

@@ -22,7 +22,9 @@ export function canvasContract(engine: TestEngine): void {
       await work();
       expect(await result).toEqual([13, 23]);
       expect(await far.status()).toMatchObject({ id: run.id, status: 'succeeded', counts: { succeeded: 3, skipped: 0 } });
-      expect(await far.tree()).toMatchObject({
+      const tree = await far.tree();
+      expect(tree.finishedAt?.getTime()).toBeGreaterThanOrEqual(tree.startedAt?.getTime() ?? Infinity);
+      expect(tree).toMatchObject({
         type: 'chain',
         status: 'succeeded',
         children: [{ type: 'task', task: plus.name }, { type: 'group', children: [{ status: 'succeeded' }, { status: 'succeeded' }] }],

@@ -37,54 +37,60 @@ async function continued(attempt: Attempt, canvas: CanvasJob, next: Next): Promi
   const outcome = before ?? (await next(attempt));
   if (outcome.kind !== 'succeeded') return outcome;
   const value = outcome.value ?? null;
-  const stopped = before === undefined ? await publish(attempt, canvas, follow(run, index, value, parent), value) : undefined;
-  if (stopped !== undefined) return stopped;
+  const ended = before ?? (await publish(attempt, canvas, follow(run, index, value, parent), value));
   // A list is read from the members.
-  return isRootCollector(run, index) ? { kind: 'succeeded', value: null } : { kind: 'succeeded', value };
+  return ended.kind === 'succeeded' && isRootCollector(run, index) ? { kind: 'succeeded', value: null } : ended;
 }
 
 /** Its join, under the name that the plan of a replacement has for it. */
 export function parentOf({ job }: Attempt, { runId, root }: CanvasJob): JobPlace | undefined {
   const { parent } = job;
-  return parent !== undefined && isReplacement(runId) && parent.id === root.id ? { queue: parent.queue, id: replacementId(parent.id) } : parent;
+  return parent !== undefined && isReplacement(runId) && parent.id === root.id
+    ? { queue: parent.queue, id: replacementId(parent.id) }
+    : parent;
 }
 
 function isRootCollector({ plan }: RunPlace, index: NodeIndex): boolean {
   return index === plan.root && shapeOf(plan, index).task === COLLECT;
 }
 
-/** Adds what follows; an outcome when that must not be. */
-async function publish(
-  attempt: Attempt,
-  canvas: CanvasJob,
-  continuing: Continuation | undefined,
-  value: unknown,
-): Promise<Outcome | undefined> {
-  if (continuing === undefined) return undefined;
+/** Adds what follows, unless that must not be. Succeeds with the value that followers get. */
+async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continuation | undefined, value: unknown): Promise<Outcome> {
+  if (continuing === undefined) return { kind: 'succeeded', value };
   const { job, settings, context, envelope } = attempt;
+  const { engine, cancellations } = settings.canvas;
   // Another worker runs it again, and its value counts.
   if (context?.abortReason instanceof LockLostError) return { kind: 'put-back', delayMs: 0, reason: 'lock_lost' };
-  const cancelled = settings.canvas.cancellations.find(job.id);
+  const cancelled = cancellations.find(job.id);
   if (cancelled !== undefined) return toOutcome(cancelled);
   crashpoint('publish-before');
   if (continuing.reference && envelope !== undefined && !('out' in canvas.message)) {
-    canvas.message = { ...canvas.message, out: value };
+    canvas.message = { ...canvas.message, out: await firstOut(attempt, value) };
     attempt.envelope = { ...envelope, canvas: canvas.message };
     await job.updateData(withCanvas(envelope, canvas.message));
     crashpoint('out-recorded-before-publish');
   }
-  await settings.canvas.engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
+  await engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
   crashpoint('published-before-complete');
-  return undefined;
+  return { kind: 'succeeded', value: 'out' in canvas.message ? canvas.message.out : await firstPublished(attempt, continuing, value) };
+}
+
+/** Of several attempts that live at once (one stood still while its lock ended) the value that was published first counts. */
+async function firstPublished({ job, settings }: Attempt, { probe }: Continuation, value: unknown): Promise<unknown> {
+  if (job.attemptsStarted === 1) return value;
+  const found = await settings.canvas.engine.find(probe.queue, probe.id);
+  return found === undefined ? value : valueIn(found.data);
+}
+
+/** The same for a value that lies in the job's own data. */
+async function firstOut({ job, settings }: Attempt, value: unknown): Promise<unknown> {
+  if (job.attemptsStarted === 1) return value;
+  const stored = messageIn((await settings.canvas.engine.find(job.queue, job.id))?.data);
+  return stored !== undefined && 'out' in stored ? stored.out : value;
 }
 
 /** What a former start of this job has come to, when it got as far as to publish what follows, or to record its value. */
-async function lookBack(
-  attempt: Attempt,
-  canvas: CanvasJob,
-  run: RunPlace,
-  parent: JobPlace | undefined,
-): Promise<Outcome | undefined> {
+async function lookBack(attempt: Attempt, canvas: CanvasJob, run: RunPlace, parent: JobPlace | undefined): Promise<Outcome | undefined> {
   const { message } = canvas;
   const { engine } = attempt.settings.canvas;
   const recorded = 'out' in message;
@@ -98,7 +104,7 @@ async function lookBack(
     return { kind: 'succeeded', value: recorded ? message.out : null };
   }
   if (!recorded) return undefined;
-  return (await publish(attempt, canvas, continuing, message.out)) ?? { kind: 'succeeded', value: message.out };
+  return publish(attempt, canvas, continuing, message.out);
 }
 
 /** Its join remembers a child that retention has removed. */
@@ -111,7 +117,10 @@ export async function isKnownTo({ settings }: Attempt, parent: JobPlace | undefi
 }
 
 function valueIn(data: unknown): unknown {
+  return messageIn(data)?.v ?? null;
+}
+
+function messageIn(data: unknown): CanvasJob['message'] | undefined {
   const decoded = decodeEnvelope(data);
-  const message = decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasJob['message'] | undefined) : undefined;
-  return message?.v ?? null;
+  return decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasJob['message'] | undefined) : undefined;
 }

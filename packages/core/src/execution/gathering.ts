@@ -5,7 +5,7 @@ import { isBarrier } from '../canvas/scopes.ts';
 import type { Engine, FailedChild, JobPlace, StoredJob } from '../engine/engine.ts';
 import { OxbowError, QuorumError, TaskFailedError } from '../errors.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import { markerId } from '../policies/run-cancellation.ts';
+import { endRest, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { decodeEnvelope, type FailedEnd, type FailureOrigin, type StoredFailure } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { fromFailureRecord } from './failure.ts';
@@ -39,14 +39,27 @@ export type Join =
 export async function gather(engine: Engine, run: RunPlace, join: NodeIndex, place: JobPlace, needsValue = true): Promise<Join> {
   const needed = awaited(run.plan, join);
   const values = needsValue ? await valuesOf(engine, run, needed, place) : undefined;
-  if (values !== undefined && values.size === needed.length) return toJoin(run, join, place, assemble(run.plan, join, (at) => values.get(at), new Map()), new Map());
+  if (values !== undefined && values.size === needed.length)
+    return toJoin(
+      run,
+      join,
+      place,
+      assemble(run.plan, join, (at) => values.get(at), new Map()),
+      new Map(),
+    );
   const failed = await engine.failedChildren(place);
   if (failed.length === 0) return values === undefined ? { kind: 'value', value: null } : { kind: 'incomplete' };
-  const cancelled = await cancelledBy(engine, failed);
+  const cancelled = await cancelledBy(engine, run, join, failed);
   if (cancelled !== undefined) return { kind: 'ended', outcome: cancelled, origins: [] };
   const known = values ?? (await valuesOf(engine, run, needed, place));
   const failures = await failuresOf(engine, run, failed);
-  return toJoin(run, join, place, assemble(run.plan, join, (at) => known.get(at), failures), failures);
+  return toJoin(
+    run,
+    join,
+    place,
+    assemble(run.plan, join, (at) => known.get(at), failures),
+    failures,
+  );
 }
 
 async function valuesOf(
@@ -62,11 +75,14 @@ async function valuesOf(
   return new Map(needed.flatMap((at, i) => (found[i] === undefined ? [] : [[at, found[i]] as const])));
 }
 
-/** The child that a cancelled run is told with. */
-async function cancelledBy(engine: Engine, failed: readonly FailedChild[]): Promise<Outcome | undefined> {
+/** The child that a cancelled run is told with. Whoever added it may have died with the rest of the run not ended. */
+async function cancelledBy(engine: Engine, run: RunPlace, join: NodeIndex, failed: readonly FailedChild[]): Promise<Outcome | undefined> {
   const marker = failed.find(({ id }) => id === markerId(id.slice(0, id.lastIndexOf('-'))));
   if (marker === undefined) return undefined;
-  const failure = failureIn(await engine.find(marker.queue, marker.id));
+  const stored = await engine.find(marker.queue, marker.id);
+  const failure = failureIn(stored);
+  const cancellation = markedBy(stored?.data);
+  if (join === run.plan.root && cancellation !== undefined && cancellation.alone !== true) await endRest(engine, [run], cancellation);
   const end = failure?.end ?? 'cancelled';
   return { kind: end, error: failure === undefined ? new OxbowError(end, marker.reason) : fromFailureRecord(failure.error) };
 }
@@ -85,7 +101,13 @@ function toFailure(run: RunPlace, child: FailedChild, stored: StoredJob | undefi
   const error = { name: original.name, message: original.message, ...(typeof code === 'string' ? { code } : {}) };
   const task = stored?.name ?? ('s' in (run.plan.nodes[node] ?? {}) ? shapeOf(run.plan, node).task : 'unknown');
   const self: FailureOrigin = { node, id: publicId(child.id, child.queue), task, error: { code: undefined, ...error } };
-  return { node, status: failure?.end ?? 'failed', error, original, origins: failure?.origins?.map((origin) => ({ ...origin, via: [...(origin.via ?? []), node] })) ?? [self] };
+  return {
+    node,
+    status: failure?.end ?? 'failed',
+    error,
+    original,
+    origins: failure?.origins?.map((origin) => ({ ...origin, via: [...(origin.via ?? []), node] })) ?? [self],
+  };
 }
 
 /** A join's own error is about its member's, which is its cause. */

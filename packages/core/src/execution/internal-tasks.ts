@@ -58,7 +58,11 @@ function publisherOf({ runId, message: { f } }: CanvasJob): Publisher | undefine
   return f === undefined ? undefined : { runId, call: f };
 }
 
-async function isThere(attempt: Attempt, place: { readonly queue: string; readonly id: string }, parent: typeof place | undefined): Promise<boolean> {
+async function isThere(
+  attempt: Attempt,
+  place: { readonly queue: string; readonly id: string },
+  parent: typeof place | undefined,
+): Promise<boolean> {
   const { engine } = attempt.settings.canvas;
   return (await engine.find(place.queue, place.id)) !== undefined || isKnownTo(attempt, parent, place);
 }
@@ -69,6 +73,8 @@ async function endRun({ envelope, job, settings }: Attempt): Promise<Outcome> {
   const ending = toCancellation(envelope?.input);
   if (ending === undefined || typeof queue !== 'string')
     throw new OxbowError('malformed', `A job of ${job.name} names the run that it ends.`);
+  // As a child it releases the run's last job, whose worker ends the rest: members that end before it would fail the run.
+  if (job.name === CANCEL && job.parent !== undefined) return toOutcome(ending);
   await cancel(settings.canvas.engine, { queue, id: ending.id }, ending);
   return job.name === CANCEL ? toOutcome(ending) : { kind: 'succeeded', value: null };
 }

@@ -1,17 +1,18 @@
 import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
-import { toOutcome } from '../policies/cancellation.ts';
+import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { expired } from '../policies/expiry.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
 import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
 import { canvasInput } from './canvas-input.ts';
-import { readCanvasJob } from './canvas-job.ts';
+import { readCanvasJob, type CanvasJob } from './canvas-job.ts';
 import { AttemptContext } from './context.ts';
 import { continuation } from './continuation.ts';
 import { engineAway } from './engine-away.ts';
@@ -82,7 +83,10 @@ function readEnvelope(attempt: Attempt, next: Next): Promise<Outcome> {
     const read = readCanvasJob(attempt.job, decoded.envelope.canvas);
     if (read.kind === 'malformed') return failed(new OxbowError('malformed', `The job’s canvas part cannot be read: ${read.reason}`));
     if (read.kind === 'newer')
-      return postponed(attempt, new OxbowError('newer_envelope', `The run has a plan of version ${read.version}, newer than this worker reads.`));
+      return postponed(
+        attempt,
+        new OxbowError('newer_envelope', `The run has a plan of version ${read.version}, newer than this worker reads.`),
+      );
     attempt.canvas = read.canvas;
   }
   const forbidden = forbiddenKey(decoded.envelope.input, attempt.settings.limits);
@@ -104,13 +108,30 @@ function recordedFailure(attempt: Attempt, next: Next): Promise<Outcome> {
   if (failure === undefined) return next(attempt);
   const endedBefore = failure.stalledCounter === BEFORE_START;
   const redelivered = failure.attemptsMade === attempt.job.attemptsMade && attempt.job.stalledCounter > failure.stalledCounter;
-  return endedBefore || redelivered ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) }) : next(attempt);
+  return endedBefore || redelivered
+    ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) })
+    : next(attempt);
 }
 
-/** Its run, or the job itself, while it waited. */
+/** Its run, or the job itself, while it waited; or while it ran on a worker that has died, and nobody here was told. */
 function cancelled(attempt: Attempt, next: Next): Promise<Outcome> {
-  const cancellation = attempt.settings.canvas.cancellations.find(attempt.job.id);
-  return cancellation === undefined ? next(attempt) : Promise.resolve(toOutcome(cancellation));
+  const { job, canvas, settings } = attempt;
+  const cancellation = settings.canvas.cancellations.find(job.id);
+  if (cancellation !== undefined) return endCancelled(attempt, cancellation);
+  return canvas === undefined || job.stalledCounter === 0 ? next(attempt) : unlessMarked(attempt, canvas, next);
+}
+
+async function unlessMarked(attempt: Attempt, { root }: CanvasJob, next: Next): Promise<Outcome> {
+  const { engine, cancellations } = attempt.settings.canvas;
+  const markers = await engine.findMany([root, attempt.job].map(({ queue, id }) => ({ queue, id: markerId(id) })));
+  for (const cancellation of markers.flatMap((marker) => markedBy(marker?.data) ?? [])) cancellations.add(cancellation);
+  const cancellation = cancellations.find(attempt.job.id);
+  return cancellation === undefined ? next(attempt) : endCancelled(attempt, cancellation);
+}
+
+async function endCancelled({ job, settings }: Attempt, cancellation: Cancellation): Promise<Outcome> {
+  await endRestOf(settings.canvas.engine, job, cancellation);
+  return toOutcome(cancellation);
 }
 
 function expiry(attempt: Attempt, next: Next): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { EndedHow, Engine, JobPlace, StoredJob, StoredState } from '../engine/engine.ts';
 import { BEFORE_START, decodeEnvelope, ENVELOPE_VERSION, type FailureRecord, type StoredFailure } from '../task/envelope.ts';
-import { toError, toMessage, type Cancellation } from './cancellation.ts';
+import { toCancellation, toError, toMessage, type Cancellation } from './cancellation.ts';
 import { companionsOf } from './companions.ts';
 
 type Ending = Omit<Cancellation, 'id'>;
@@ -15,6 +15,7 @@ const PAGE = 200;
 /** Broadcasts take less. */
 const TELLING_MS = 500;
 const LOOK_MS = 50;
+const MARKER_DELAY_MS = 2000;
 /** Ending a member can release a join, which then waits. */
 const MAX_PASSES = 10;
 
@@ -32,34 +33,59 @@ export async function cancel(engine: Engine, place: JobPlace, ending: Ending): P
   if (job === undefined) return undefined;
   if (isFinal(job.state)) return false;
   const runs = ending.alone === true ? [] : runsOf(job);
-  const marked = await mark(engine, job, place, ending);
+  // The last job of a run is ended after all others: should this process die before, it starts, and whoever runs it ends them.
+  const isParked = job.state === 'waiting-children';
+  const marked = isParked || runs.length > 0 ? await addMarker(engine, place, ending, isParked ? place : undefined) : undefined;
+  // A marker that a worker has taken meanwhile will release the last job: members that end before it would fail the run.
+  if (marked !== undefined && !(isParked && marked === 'active')) await endRest(engine, runs, { ...ending, id: place.id });
   const how = await engine.end(place, failedWith(ending), ending.reason);
-  if (!marked && (how === 'active' || runs.length > 0)) await addMarker(engine, place, ending);
-  await engine.broadcast(toMessage({ ...ending, id: place.id }));
-  for (const run of runs) {
-    await endMembers(engine, callsOf(run), ending);
-    await cancelCompanions(engine, run, ending);
-  }
-  if (how === 'active' && messageOf(job) !== undefined) return toldInTime(engine, place, ending);
+  if (marked === undefined && how === 'active') await addMarker(engine, place, ending);
+  if (marked === undefined) await engine.broadcast(toMessage({ ...ending, id: place.id }));
+  // Parked: its release by the marker is on its way.
+  if ((how === 'active' || how === 'parked') && messageOf(job) !== undefined) return toldInTime(engine, place, ending);
   return how === 'final' || how === 'unknown' ? endedSo(engine, place, ending) : true;
 }
 
-/** A job that waits for children is released by one that fails: true when there is such a child. */
-async function mark(engine: Engine, job: StoredJob, place: JobPlace, ending: Ending): Promise<boolean> {
-  if (job.state !== 'waiting-children') return false;
-  await addMarker(engine, place, ending, place);
-  return true;
+/** Tells the workers of what runs, and ends what waits: members, and what their links and error handlers have started. */
+export async function endRest(engine: Engine, runs: readonly RunPlace[], cancellation: Cancellation): Promise<void> {
+  const { id: _, ...ending } = cancellation;
+  await engine.broadcast(toMessage(cancellation));
+  for (const run of runs) {
+    const running = await endMembers(engine, callsOf(run), ending);
+    // A step that had not heard of it may have published what follows behind our back.
+    if (running.length > 0) {
+      await untilTold(engine, running);
+      await endMembers(engine, callsOf(run), ending);
+    }
+    await cancelCompanions(engine, run, ending);
+  }
 }
 
-/** For workers that were not told: they look for it when they renew their locks. */
-async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending, parent?: JobPlace): Promise<void> {
+/** Resolves when none of them runs any more, or has been told by now. */
+async function untilTold(engine: Engine, places: readonly JobPlace[]): Promise<void> {
+  for (let waited = 0; waited < TELLING_MS; waited += LOOK_MS) {
+    const jobs = await engine.findMany(places);
+    if (jobs.every((job) => job?.state !== 'active')) return;
+    await wait(LOOK_MS);
+  }
+}
+
+/** The same, by the worker of a job that was cancelled and that a run ends in: whoever cancelled it may have died. */
+export async function endRestOf(engine: Engine, job: Pick<StoredJob, 'id' | 'queue' | 'data'>, cancellation: Cancellation): Promise<void> {
+  if (cancellation.id === job.id && cancellation.alone !== true) await endRest(engine, runsOf(job), cancellation);
+}
+
+/** For workers that were not told: they look for it when they renew their locks. As a child of a parked job it releases that. */
+async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending, parent?: JobPlace): Promise<EndedHow> {
   const marker = { queue, id: markerId(id) };
-  const input = { ...ending, id, queue };
-  const data = JSON.stringify({ $ox: ENVELOPE_VERSION, in: input });
-  await engine.addFlow([{ ...marker, name: CANCEL, data, timestamp: Date.now(), ...(parent === undefined ? {} : { parent }) }]);
+  const data = JSON.stringify({ $ox: ENVELOPE_VERSION, in: { ...ending, id, queue } });
+  // Delayed: a worker takes it only when this process has died before it ends it.
+  const timing = { timestamp: Date.now(), delayMs: MARKER_DELAY_MS };
+  await engine.addFlow([{ ...marker, name: CANCEL, data, ...timing, ...(parent === undefined ? {} : { parent }) }]);
   crashpoint('cancel-child-added-before-end');
-  await engine.end(marker, failedWith(ending), ending.reason);
+  const how = await engine.end(marker, failedWith(ending), ending.reason);
   crashpoint('cancel-child-ended-before-rest');
+  return how;
 }
 
 /** Of its links and error handlers those that have started. */
@@ -70,12 +96,10 @@ async function cancelCompanions(engine: Engine, run: RunPlace, ending: Ending): 
   for (const place of open) await cancel(engine, place, ending);
 }
 
-/** What a marker says; undefined when there is none. @param id - whose it is. */
-export function cancellationIn(id: string, marker: unknown): Cancellation | undefined {
+/** What the data of a marker says; undefined when there is none. */
+export function markedBy(marker: unknown): Cancellation | undefined {
   const decoded = marker === undefined ? undefined : decodeEnvelope(marker);
-  if (decoded?.kind !== 'envelope') return undefined;
-  const { end, reason } = (decoded.envelope.input ?? {}) as Readonly<Record<string, unknown>>;
-  return { id, end: end === 'expired' ? 'expired' : 'cancelled', reason: typeof reason === 'string' ? reason : 'cancelled' };
+  return decoded?.kind === 'envelope' ? toCancellation(decoded.envelope.input) : undefined;
 }
 
 function callsOf(run: RunPlace): readonly JobPlace[] {
@@ -133,13 +157,13 @@ async function endedSo(engine: Engine, { queue, id }: JobPlace, { end }: Ending)
 }
 
 /** The run that ends in the job, and the one that replaces it. */
-function runsOf(job: StoredJob): readonly RunPlace[] {
+function runsOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlace[] {
   const message = messageOf(job);
   const own = message?.p === undefined && message?.plan !== undefined ? [{ plan: message.plan, rootId: job.id, rootQueue: job.queue }] : [];
   return [...own, ...replacementOf(job)];
 }
 
-function replacementOf(job: StoredJob): readonly RunPlace[] {
+function replacementOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlace[] {
   const plan = messageOf(job)?.rep;
   return plan === undefined ? [] : [{ plan, rootId: replacementId(job.id), rootQueue: job.queue }];
 }
@@ -154,7 +178,7 @@ async function toldInTime(engine: Engine, place: JobPlace, ending: Ending): Prom
   return true;
 }
 
-function messageOf(job: StoredJob): CanvasMessage | undefined {
+function messageOf(job: Pick<StoredJob, 'data'>): CanvasMessage | undefined {
   const decoded = decodeEnvelope(job.data);
   return decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasMessage | undefined) : undefined;
 }

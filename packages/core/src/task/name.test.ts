@@ -19,6 +19,12 @@ describe('a name', () => {
     );
   });
 
+  it('does not begin as Oxbow’s own do', () => {
+    expect(() => assertName('task', 'oxbow.collect')).toThrow(expect.objectContaining({ code: 'invalid_name' }));
+    expect(() => assertName('app', 'oxbow.example')).not.toThrow();
+    expect(() => assertName('task', 'oxbows')).not.toThrow();
+  });
+
   it('is cut in the message', () => {
     expect(() => assertName('task', '!'.repeat(1_000_000))).toThrow(
       expect.objectContaining({ message: expect.stringMatching(/^.{0,300}$/u) }),

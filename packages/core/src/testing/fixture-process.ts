@@ -9,6 +9,11 @@ import { onTestFinished } from 'vitest';
 import type { JobStatus } from '../client/status.ts';
 import { until } from './until.ts';
 
+const FIXTURES = {
+  worker: new URL('worker.fixture.ts', import.meta.url),
+  canvas: new URL('canvas.fixture.ts', import.meta.url),
+} as const;
+
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
 export interface FixtureConfig {
   readonly app: string;
@@ -59,7 +64,7 @@ interface FixtureOptions {
   readonly imports?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** @defaultValue 'worker' */
-  readonly fixture?: 'worker' | 'canvas';
+  readonly fixture?: keyof typeof FIXTURES;
 }
 
 const RUN_MS = 100_000;
@@ -72,11 +77,8 @@ export class FixtureProcess {
   #output = '';
   #hasExited = false;
 
-  constructor(
-    config: FixtureConfig,
-    { imports = [], env = {}, fixture = 'worker' }: FixtureOptions = {},
-  ) {
-    const file = fileURLToPath(new URL(`./${fixture}.fixture.ts`, import.meta.url));
+  constructor(config: FixtureConfig, { imports = [], env = {}, fixture = 'worker' }: FixtureOptions = {}) {
+    const file = fileURLToPath(FIXTURES[fixture]);
     const flags = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
     this.#child = spawn(process.execPath, [...flags, file], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -92,11 +94,7 @@ export class FixtureProcess {
   }
 
   /** Waits for a message; rejects when the process ends without it. */
-  async told(
-    name: string,
-    matches: (message: FixtureMessage) => boolean = () => true,
-    withinMs?: number,
-  ): Promise<FixtureMessage> {
+  async told(name: string, matches: (message: FixtureMessage) => boolean = () => true, withinMs?: number): Promise<FixtureMessage> {
     const look = (): FixtureMessage | undefined => {
       const found = this.messages.find((message) => message.name === name && matches(message));
       if (found === undefined && this.#hasExited) throw new Error(`The process ended without "${name}":\n${this.#output}`);

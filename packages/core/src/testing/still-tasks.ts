@@ -5,9 +5,9 @@ import type { Task } from '../client/task.ts';
 export function declareStill(
   app: App,
   run: () => string | Promise<string>,
-): { readonly first: Task<undefined, string>; readonly echo: Task<string, string> } {
+): { readonly first: Task<void, string>; readonly echo: Task<string, string> } {
   return {
-    first: app.task('first', { queue: 'work', run: (_: undefined) => run() }),
+    first: app.task('first', { queue: 'work', run: () => run() }),
     echo: app.task('echo', { queue: 'work', run: (input: string) => input }),
   };
 }

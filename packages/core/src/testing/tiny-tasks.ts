@@ -46,7 +46,11 @@ export function tinyTasks(app: App, queue: string) {
     gates.set(name, found);
     return found;
   };
-  const declare = <In, Out>(name: string, run: Run<In, Out>, options: { readonly retry?: typeof AT_ONCE } = {}): Task<In, Out> =>
+  const declare = <In, Out>(
+    name: string,
+    run: Run<In, Out>,
+    options: { readonly retry?: { readonly attempts: number; readonly backoff: () => number } } = {},
+  ): Task<In, Out> =>
     app.task(`${name}-${own}`, {
       queue,
       ...options,

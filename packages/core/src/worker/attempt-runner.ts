@@ -71,11 +71,14 @@ export class AttemptRunner {
     }
   }
 
-  #log(outcome: Outcome, { job, settings }: Attempt): void {
+  #log(outcome: Outcome, { job, settings, origins = [] }: Attempt): void {
     const { log } = settings;
     if (outcome.kind === 'succeeded' || outcome.kind === 'replaced') return;
     const bindings = { task: job.name, job: publicId(job.id, job.queue), attempt: job.attemptsMade + 1 };
-    if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
+    // Its member has been reported.
+    if (outcome.kind === 'failed' && origins.length > 0)
+      log.info({ ...bindings, reason: outcome.error.message }, 'job failed with a member');
+    else if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
     else if (outcome.kind === 'retry') log.warn({ ...bindings, err: outcome.error, delayMs: outcome.delayMs }, 'attempt failed; retrying');
     else if (outcome.kind === 'put-back') log.info({ ...bindings, delayMs: outcome.delayMs, reason: outcome.reason }, 'job put back');
     else log.info({ ...bindings, reason: outcome.error.message }, `job ${outcome.kind}`);

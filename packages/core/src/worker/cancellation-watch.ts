@@ -1,9 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
-import { fromMessage, toCancellation, type Cancellation, type Cancellations } from '../policies/cancellation.ts';
-import { markerId } from '../policies/run-cancellation.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
+import { fromMessage, type Cancellation, type Cancellations } from '../policies/cancellation.ts';
+import { markedBy, markerId } from '../policies/run-cancellation.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
 export interface CancellationWatchSource {
@@ -91,17 +90,11 @@ export class CancellationWatch {
       for (const id of roots.keys()) if (cancellations.find(id) !== undefined) roots.delete(id);
       if (roots.size === 0) return;
       const markers = await engine.findMany([...roots.values()]);
-      this.#add(markers.flatMap((marker) => markedBy(marker?.data)));
+      this.#add(markers.flatMap((marker) => markedBy(marker?.data) ?? []));
     } catch (error) {
       log.debug({ err: error }, 'cancelled jobs could not be looked for');
     } finally {
       this.#looking = false;
     }
   }
-}
-
-function markedBy(marker: unknown): readonly Cancellation[] {
-  const decoded = marker === undefined ? undefined : decodeEnvelope(marker);
-  const cancellation = decoded?.kind === 'envelope' ? toCancellation(decoded.envelope.input) : undefined;
-  return cancellation === undefined ? [] : [cancellation];
 }

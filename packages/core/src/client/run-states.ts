@@ -3,26 +3,47 @@ import type { CanvasMessage, NodeIndex } from '../canvas/plan.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
 import type { Status } from '../task/status.ts';
-import { isFinal, statusOf } from './status.ts';
+import { isFinal, statusOf, toDate } from './status.ts';
+
+/** What a job of a run is doing, and when. */
+export interface MemberState {
+  readonly status: Status;
+  readonly startedAt: Date | undefined;
+  readonly finishedAt: Date | undefined;
+}
 
 /**
  * What each job of a run is doing. One that is not there has either ended and been removed (its join remembers its
  * value), or waits for those before it, or will never be.
  */
-export async function statusesOf(engine: Engine, run: RunPlace, root: StoredJob): Promise<ReadonlyMap<NodeIndex, Status>> {
+export async function statesOf(engine: Engine, run: RunPlace, root: StoredJob): Promise<ReadonlyMap<NodeIndex, MemberState>> {
   const calls = run.plan.nodes.flatMap((node, at) => (isCall(node) ? [at] : []));
   const others = calls.filter((at) => at !== run.plan.root);
   const jobs = await engine.findMany(others.map((at) => placeOf(run, at)));
-  const known = new Map<NodeIndex, Status>([[run.plan.root, statusInRun(root)]]);
+  const known = new Map<NodeIndex, MemberState>([[run.plan.root, stateInRun(root)]]);
   for (const [i, at] of others.entries()) {
     const job = jobs[i];
-    if (job !== undefined) known.set(at, statusInRun(job));
+    if (job !== undefined) known.set(at, stateInRun(job));
   }
-  for (const at of await removed(engine, run, others.filter((call) => !known.has(call)))) known.set(at, 'succeeded');
+  for (const at of await removed(
+    engine,
+    run,
+    others.filter((call) => !known.has(call)),
+  ))
+    known.set(at, untimed('succeeded'));
   const skipped = new Set<NodeIndex>();
-  for (const [at, status] of known) if (isFinal(status) && status !== 'succeeded') skipAfter(run, at, skipped);
+  for (const [at, { status }] of known) if (isFinal(status) && status !== 'succeeded') skipAfter(run, at, skipped);
   const over = isFinal(statusOf(root));
-  return new Map(calls.map((at) => [at, known.get(at) ?? (over || skipped.has(at) ? 'skipped' : 'parked')]));
+  return new Map(calls.map((at) => [at, known.get(at) ?? untimed(over || skipped.has(at) ? 'skipped' : 'parked')]));
+}
+
+function stateInRun(job: StoredJob): MemberState {
+  const status = statusInRun(job);
+  return status === 'skipped' ? untimed(status) : { status, startedAt: toDate(job.processedOn), finishedAt: toDate(job.finishedOn) };
+}
+
+function untimed(status: Status): MemberState {
+  return { status, startedAt: undefined, finishedAt: undefined };
 }
 
 /** A join that only passed on the failure of others was skipped. */

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { cancelledHalfwayContract } from './cancelled-halfway.contract.ts';
+
+onPostgres(cancelledHalfwayContract);
