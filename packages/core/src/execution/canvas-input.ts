@@ -39,7 +39,8 @@ async function withPlan(attempt: Attempt, canvas: CanvasJob, started: boolean, n
     attempt.origins = join.origins;
     return join.outcome;
   }
-  if (join.kind === 'incomplete') throw new OxbowError('run_over', 'Members of the group before it are gone: they were removed before they ended.');
+  if (join.kind === 'incomplete')
+    throw new OxbowError('run_over', 'Members of the group before it are gone: they were removed before they ended.');
   const { delayMs, expiresMs } = shapeOf(run.plan, index);
   const postponed = await delayed(attempt, canvas, delayMs);
   const ended = postponed ?? (expiresMs === undefined ? undefined : await tooLate(attempt, canvas, { run, index, expiresMs }));

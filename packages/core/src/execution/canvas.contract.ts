@@ -27,7 +27,10 @@ export function canvasContract(engine: TestEngine): void {
       expect(tree).toMatchObject({
         type: 'chain',
         status: 'succeeded',
-        children: [{ type: 'task', task: plus.name }, { type: 'group', children: [{ status: 'succeeded' }, { status: 'succeeded' }] }],
+        children: [
+          { type: 'task', task: plus.name },
+          { type: 'group', children: [{ status: 'succeeded' }, { status: 'succeeded' }] },
+        ],
       });
       expect(await far.member([1, 0]).result()).toBe(13);
     });
@@ -99,7 +102,9 @@ export function canvasContract(engine: TestEngine): void {
       const fail = app.task(name('fail'), { queue, run: () => Promise.reject(new Error('no')) });
       const later = app.task(name('later'), { queue, run: () => void ran.push('later') });
       await work();
-      const run = await group(fail.si(), later.si().with({ delay: '1h' })).cancelRest().enqueue();
+      const run = await group(fail.si(), later.si().with({ delay: '1h' }))
+        .cancelRest()
+        .enqueue();
       await expect(run.result()).rejects.toMatchObject({ code: 'task_failed', task: fail.name });
       await until('the other is cancelled', async () => (await run.member([1]).status()).status === 'cancelled');
       expect(ran).toEqual([]);

@@ -19,7 +19,8 @@ export async function publishFailure(attempt: Attempt, error: Error): Promise<vo
   if (canvas === undefined || canvas.message.r !== undefined) return;
   const origins = attempt.origins ?? envelope?.failure?.origins ?? [];
   const { rep } = canvas.message;
-  if (rep !== undefined) await start(attempt, canvas, runOf(job, rep), rep.root, { error, origins: origins.map(inner), by: origins.map(inner) });
+  if (rep !== undefined)
+    await start(attempt, canvas, runOf(job, rep), rep.root, { error, origins: origins.map(inner), by: origins.map(inner) });
   if (canvas.message.l === 1) return;
   const run = await settings.canvas.plans.runOf(canvas);
   await start(attempt, canvas, run, canvas.message.p ?? run.plan.root, { error, origins, by: rep === undefined ? origins : [] });
@@ -45,10 +46,18 @@ async function start(attempt: Attempt, canvas: CanvasJob, run: RunPlace, index: 
   }
 }
 
-function describe({ job }: Attempt, { root }: CanvasJob, run: RunPlace, index: NodeIndex, error: Error, origins: readonly FailureOrigin[]): CanvasFailure {
+function describe(
+  { job }: Attempt,
+  { root }: CanvasJob,
+  run: RunPlace,
+  index: NodeIndex,
+  error: Error,
+  origins: readonly FailureOrigin[],
+): CanvasFailure {
   const { task } = shapeOf(run.plan, index);
   const self = { jobId: publicId(job.id, job.queue), task: job.name === '' ? task : job.name, error: infoOf(error) };
-  const failures = origins.length === 0 ? [self] : origins.map((origin) => ({ jobId: origin.id, task: origin.task, error: brief(origin.error) }));
+  const failures =
+    origins.length === 0 ? [self] : origins.map((origin) => ({ jobId: origin.id, task: origin.task, error: brief(origin.error) }));
   return { runId: publicId(root.id, root.queue), ...(failures[0] ?? self), failures };
 }
 

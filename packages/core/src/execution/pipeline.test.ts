@@ -61,15 +61,15 @@ function makeAttempt(
 ): Attempt {
   const definition = defineTask('charge', { run, ...task }, {}, policies);
   return newAttempt(makeJob(job), {
-      log: pino({ level: 'silent' }),
-      deps: 'deps',
-      limits: DEFAULT_LIMITS,
-      maxResultBytes: 1000,
-      maxCrashes: 3,
-      unknownTaskGraceMs: 600_000,
-      task: () => (known ? definition : undefined),
-      canvas: NO_RUNS,
-    });
+    log: pino({ level: 'silent' }),
+    deps: 'deps',
+    limits: DEFAULT_LIMITS,
+    maxResultBytes: 1000,
+    maxCrashes: 3,
+    unknownTaskGraceMs: 600_000,
+    task: () => (known ? definition : undefined),
+    canvas: NO_RUNS,
+  });
 }
 
 function outcome(run: (input: never, ctx: TaskContext) => unknown, fields: Case = {}): Promise<Outcome> {

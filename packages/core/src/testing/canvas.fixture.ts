@@ -67,7 +67,14 @@ async function watch(id: string): Promise<void> {
 
 if (config.begin === true) {
   for (const canvas of canvases) write('run', (await canvas.enqueue()).id);
-  write('failing', (await chord([fail.si(undefined), copy.si(1)], copy.s()).onError(alarm.s()).enqueue()).id);
+  write(
+    'failing',
+    (
+      await chord([fail.si(undefined), copy.si(1)], copy.s())
+        .onError(alarm.s())
+        .enqueue()
+    ).id,
+  );
 }
 if (config.cancel === true) {
   const run = await chain(draw.si(), copy.s()).enqueue();
