@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS } from '../crashpoint.ts';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
 import { deleteKeys, uniqueName } from '../testing/with-app.ts';
 
-/** Runs whose worker dies between two writes, and another worker that goes on. */
-export function canvasCrashContract(engine: TestEngine): void {
+/** Runs whose worker dies between two writes, and another worker that goes on. `npm run crash` has all points on all engines, with more canvases. */
+export function canvasCrashContract(engine: TestEngine, points: readonly Crashpoint[] = CANVAS_CRASHPOINTS): void {
   describe('a run whose worker dies', { timeout: 240_000 }, () => {
-    it.each(CANVAS_CRASHPOINTS)('at %s ends, every value is of one draw, and handlers start once', async (name) => {
+    it.each(points)('at %s ends, every value is of one draw, and handlers start once', async (name) => {
       const config = await configure(engine);
       const first = new FixtureProcess({ ...config, begin: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });

@@ -1,4 +1,4 @@
 import { onEmbedded } from '../testing/engines.ts';
 import { canvasCrashContract } from './canvas-crash.contract.ts';
 
-onEmbedded(canvasCrashContract);
+onEmbedded((engine) => canvasCrashContract(engine, ['published-before-complete', 'replacement-recorded-before-add']));

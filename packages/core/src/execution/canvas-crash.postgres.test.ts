@@ -1,4 +1,11 @@
 import { onPostgres } from '../testing/engines.ts';
 import { canvasCrashContract } from './canvas-crash.contract.ts';
 
-onPostgres(canvasCrashContract);
+onPostgres((engine) =>
+  canvasCrashContract(engine, [
+    'out-recorded-before-publish',
+    'published-before-complete',
+    'failure-recorded-before-handlers',
+    'replacement-added-before-park',
+  ]),
+);

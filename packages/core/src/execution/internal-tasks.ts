@@ -2,7 +2,7 @@ import { CANCEL, COLLECT, DEADLINE, FAN_OUT } from '../canvas/plan.ts';
 import { fanOut } from '../canvas/publish.ts';
 import { crashpoint } from '../crashpoint.ts';
 import { OxbowError } from '../errors.ts';
-import { toCancellation, toOutcome } from '../policies/cancellation.ts';
+import { toCancellation, toMessage, toOutcome } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -73,8 +73,13 @@ async function endRun({ envelope, job, settings }: Attempt): Promise<Outcome> {
   const ending = toCancellation(envelope?.input);
   if (ending === undefined || typeof queue !== 'string')
     throw new OxbowError('malformed', `A job of ${job.name} names the run that it ends.`);
+  const { engine, cancellations } = settings.canvas;
+  cancellations.add(ending);
   // As a child it releases the run's last job, whose worker ends the rest: members that end before it would fail the run.
-  if (job.name === CANCEL && job.parent !== undefined) return toOutcome(ending);
-  await cancel(settings.canvas.engine, { queue, id: ending.id }, ending);
+  if (job.name === CANCEL && job.parent !== undefined) {
+    await engine.broadcast(toMessage(ending));
+    return toOutcome(ending);
+  }
+  await cancel(engine, { queue, id: ending.id }, ending);
   return job.name === CANCEL ? toOutcome(ending) : { kind: 'succeeded', value: null };
 }
