@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS } from './crashpoint.ts';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
@@ -14,10 +14,13 @@ const ENDING = 'end-taken-before-failed';
 /** Tests of their own. */
 const ELSEWHERE: ReadonlySet<string> = new Set([DRAINING, ENDING, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS]);
 
+/** Where a process dies that enqueues or works. */
+const POINTS = CRASHPOINTS.filter((name) => !ELSEWHERE.has(name));
+
 /** A worker that dies at each named point, and one that goes on after it. */
-export function crashpointContract(engine: TestEngine): void {
+export function crashpointContract(engine: TestEngine, points: readonly Crashpoint[] = POINTS): void {
   describe('a process that dies', { timeout: 60_000 }, () => {
-    it.each(CRASHPOINTS.filter((name) => !ELSEWHERE.has(name)))('%s loses no job, and no effect happens twice', async (name) => {
+    it.each(points)('%s loses no job, and no effect happens twice', async (name) => {
       const config = { ...(await configure(engine)), produce: JOBS };
       const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: `${name}:3` } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });

@@ -1,4 +1,5 @@
 import { crashpointContract } from './crashpoint.contract.ts';
 import { onEmbedded } from './testing/engines.ts';
 
-onEmbedded(crashpointContract);
+// Each opens the directory twice, in seconds.
+onEmbedded((engine) => crashpointContract(engine, ['after-add-before-reply', 'after-effect-before-record']));

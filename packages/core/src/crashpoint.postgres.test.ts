@@ -1,4 +1,4 @@
 import { crashpointContract } from './crashpoint.contract.ts';
 import { onPostgres } from './testing/engines.ts';
 
-onPostgres(crashpointContract);
+onPostgres((engine) => crashpointContract(engine));

@@ -1,4 +1,4 @@
 import { crashpointContract } from './crashpoint.contract.ts';
 import { onRedis } from './testing/engines.ts';
 
-onRedis(crashpointContract);
+onRedis((engine) => crashpointContract(engine));

@@ -6,7 +6,11 @@ import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '..
 import { deleteKeys, uniqueName } from '../testing/with-app.ts';
 
 /** Runs whose worker dies between two writes, and another worker that goes on. `npm run crash` has all points on all engines, with more canvases. */
-export function canvasCrashContract(engine: TestEngine, points: readonly Crashpoint[] = CANVAS_CRASHPOINTS): void {
+export function canvasCrashContract(
+  engine: TestEngine,
+  points: readonly Crashpoint[] = CANVAS_CRASHPOINTS,
+  cancelPoints: readonly Crashpoint[] = CANCEL_CRASHPOINTS,
+): void {
   describe('a run whose worker dies', { timeout: 240_000 }, () => {
     it.each(points)('at %s ends, every value is of one draw, and handlers start once', async (name) => {
       const config = await configure(engine);
@@ -22,7 +26,7 @@ export function canvasCrashContract(engine: TestEngine, points: readonly Crashpo
       expect(new Set(entries(config.ledger, 'spawned')).size).toBe(2);
     });
 
-    it.each(CANCEL_CRASHPOINTS)('at %s is cancelled all the same', async (name) => {
+    it.each(cancelPoints)('at %s is cancelled all the same', async (name) => {
       const config = await configure(engine);
       const first = new FixtureProcess({ ...config, cancel: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });

@@ -1,4 +1,4 @@
 import { onRedis } from '../testing/engines.ts';
 import { canvasCrashContract } from './canvas-crash.contract.ts';
 
-onRedis(canvasCrashContract);
+onRedis((engine) => canvasCrashContract(engine));
