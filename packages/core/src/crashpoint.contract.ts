@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
-import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from './testing/fixture-process.ts';
+import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
-import { deleteKeys, uniqueName } from './testing/with-app.ts';
 
 const JOBS = 20;
 const DRAINING = 'after-put-back-before-exit';
@@ -21,7 +19,7 @@ const POINTS = CRASHPOINTS.filter((name) => !ELSEWHERE.has(name));
 export function crashpointContract(engine: TestEngine, points: readonly Crashpoint[] = POINTS): void {
   describe('a process that dies', { timeout: 60_000 }, () => {
     it.each(points)('%s loses no job, and no effect happens twice', async (name) => {
-      const config = { ...(await configure(engine)), produce: JOBS };
+      const config = { ...(await fixtureConfig(engine, 'crashpoint')), produce: JOBS };
       const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: `${name}:3` } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
       const second = new FixtureProcess(config);
@@ -30,7 +28,7 @@ export function crashpointContract(engine: TestEngine, points: readonly Crashpoi
     });
 
     it(`${DRAINING} loses no job, and no effect happens twice`, async () => {
-      const config = { ...(await configure(engine)), drain: { soft: 50, hard: 50 } };
+      const config = { ...(await fixtureConfig(engine, 'crashpoint')), drain: { soft: 50, hard: 50 } };
       const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: DRAINING } });
       await first.told('worker:ready');
       const ids = [await first.enqueue('slow', 1500), await first.enqueue('slow', 1500)];
@@ -43,7 +41,7 @@ export function crashpointContract(engine: TestEngine, points: readonly Crashpoi
     });
 
     it('does not start when the point does not exist', async () => {
-      const config = await configure(engine);
+      const config = await fixtureConfig(engine, 'crashpoint');
       const child = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: 'after-nothing' } });
       expect(await child.exited).toEqual({ code: 1, signal: null });
       expect(child.output).toContain('OXBOW_CRASHPOINT is "after-nothing"');
@@ -59,17 +57,4 @@ async function expectEachOnce(config: FixtureConfig, last: FixtureProcess): Prom
   const effects = entries(config.ledger, 'effect');
   expect(new Set(effects).size).toBe(effects.length);
   expect(acknowledged.filter((id) => !effects.includes(id))).toEqual([]);
-}
-
-async function configure(engine: TestEngine): Promise<FixtureConfig> {
-  const folder = await temporaryFolder();
-  const app = uniqueName('crashpoint');
-  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
-  return {
-    app,
-    queue: 'work',
-    ledger: join(folder, 'ledger'),
-    url: engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url,
-    lockDuration: 1000,
-  };
 }

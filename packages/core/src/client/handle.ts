@@ -6,8 +6,8 @@ import { cancel } from '../policies/run-cancellation.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
-import { Bell } from './bell.ts';
-import { isFinal, toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
+import { changesOf } from './changes.ts';
+import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
 export interface ResultOptions {
@@ -84,22 +84,9 @@ export class JobHandle<Result = unknown> {
    */
   async *changes(): AsyncGenerator<JobStatus, void, undefined> {
     assertOutsideTask();
-    const bell = new Bell(this.#source.closed);
-    const unwatch = await this.#source.watcher.watch(this.#queue, this.#jobId, { onEvent: () => bell.ring(), onDoubt: () => bell.ring() });
-    try {
-      let last: string | undefined;
-      for (;;) {
-        bell.reset();
-        const status = await this.status();
-        const text = JSON.stringify(status);
-        if (text !== last) yield status;
-        last = text;
-        if (isFinal(status.status)) return;
-        await bell.rung();
-      }
-    } finally {
-      unwatch();
-    }
+    const { closed, watcher } = this.#source;
+    const watch = (ring: () => void): Promise<() => void> => watcher.watch(this.#queue, this.#jobId, { onEvent: ring, onDoubt: ring });
+    yield* changesOf(closed, watch, () => this.status());
   }
 
   /**

@@ -8,7 +8,7 @@ import { assertOutsideTask } from '../execution/running.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
-import { Bell } from './bell.ts';
+import { changesOf } from './changes.ts';
 import { JobHandle, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
 import { statesOf, type MemberState } from './run-states.ts';
@@ -68,25 +68,16 @@ export class Run<Out = unknown> implements RunHandle<Out> {
 
   async *changes(): AsyncGenerator<RunStatus, void, undefined> {
     assertOutsideTask();
-    const bell = new Bell(this.#source.closed);
     const run = await this.#run();
-    const ring = { onEvent: () => bell.ring(), onDoubt: () => bell.ring() };
     const calls = run.plan.nodes.flatMap((node, at) => (isCall(node) ? [placeOf(run, at)] : []));
-    const watches = await Promise.all(calls.map(({ queue, id }) => this.#source.watcher.watch(queue, id, ring)));
-    try {
-      let last: string | undefined;
-      for (;;) {
-        bell.reset();
-        const status = await this.status();
-        const text = JSON.stringify(status);
-        if (text !== last) yield status;
-        last = text;
-        if (isFinal(status.status)) return;
-        await bell.rung();
-      }
-    } finally {
-      for (const unwatch of watches) unwatch();
-    }
+    const { closed, watcher } = this.#source;
+    const watch = async (ring: () => void): Promise<() => void> => {
+      const watches = await Promise.all(calls.map(({ queue, id }) => watcher.watch(queue, id, { onEvent: ring, onDoubt: ring })));
+      return () => {
+        for (const unwatch of watches) unwatch();
+      };
+    };
+    yield* changesOf(closed, watch, () => this.status());
   }
 
   async tree(): Promise<RunTree> {

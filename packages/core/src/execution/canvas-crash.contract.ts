@@ -1,9 +1,7 @@
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
-import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
-import { deleteKeys, uniqueName } from '../testing/with-app.ts';
+import { entries, fixtureConfig, FixtureProcess } from '../testing/fixture-process.ts';
 
 /** Runs whose worker dies between two writes, and another worker that goes on. `npm run crash` has all points on all engines, with more canvases. */
 export function canvasCrashContract(
@@ -13,7 +11,7 @@ export function canvasCrashContract(
 ): void {
   describe('a run whose worker dies', { timeout: 240_000 }, () => {
     it.each(points)('at %s ends, every value is of one draw, and handlers start once', async (name) => {
-      const config = await configure(engine);
+      const config = await fixtureConfig(engine, 'canvas-crash');
       const first = new FixtureProcess({ ...config, begin: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
       const runs = entries(config.ledger, 'run');
@@ -27,7 +25,7 @@ export function canvasCrashContract(
     });
 
     it.each(cancelPoints)('at %s is cancelled all the same', async (name) => {
-      const config = await configure(engine);
+      const config = await fixtureConfig(engine, 'canvas-crash');
       const first = new FixtureProcess({ ...config, cancel: true }, { fixture: 'canvas', env: { OXBOW_CRASHPOINT: name } });
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
       const [run = ''] = entries(config.ledger, 'cancelled');
@@ -35,17 +33,4 @@ export function canvasCrashContract(
       expect(await second.runEnded(run)).toBe('cancelled');
     });
   });
-}
-
-async function configure(engine: TestEngine): Promise<FixtureConfig> {
-  const folder = await temporaryFolder();
-  const app = uniqueName('canvas-crash');
-  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
-  return {
-    app,
-    queue: 'work',
-    ledger: join(folder, 'ledger'),
-    url: engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url,
-    lockDuration: 1000,
-  };
 }

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { JobStatus } from '../client/status.ts';
+import type { TestEngine } from './engines.ts';
 import { until } from './until.ts';
+import { deleteKeys, uniqueName } from './with-app.ts';
 
 const FIXTURES = {
   worker: new URL('worker.fixture.ts', import.meta.url),
@@ -144,6 +146,20 @@ export class FixtureProcess {
   #send(request: FixtureRequest): void {
     this.#child.send(request);
   }
+}
+
+/** An app of this test's own with a one-second lock; what it leaves on the server is deleted when the test ends. */
+export async function fixtureConfig(engine: TestEngine, name: string): Promise<FixtureConfig> {
+  const folder = await temporaryFolder();
+  const app = uniqueName(name);
+  if (engine.kind !== 'embedded') onTestFinished(() => deleteKeys(engine.url, app));
+  return {
+    app,
+    queue: 'work',
+    ledger: join(folder, 'ledger'),
+    url: engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url,
+    lockDuration: 1000,
+  };
 }
 
 /** A folder that goes with the test. */
