@@ -3,7 +3,7 @@ const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
 const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
 const port = 'engine/engine\\.ts$';
-const below = ['task/', 'canvas/', 'policies/', 'execution/', 'client/', 'worker/'];
+const below = ['task/', 'canvas/', 'store/', 'policies/', 'execution/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
@@ -11,11 +11,13 @@ const rooms = {
   small: { at: '(crashpoint|log|signals)\\.ts$', may: ['errors\\.ts$', ...small] },
   task: { at: 'task/', may: ['errors\\.ts$'] },
   canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
-  policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', port] },
-  execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', port] },
-  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
-  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
-  engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/'] },
+  store: { at: 'store/', may: ['errors\\.ts$', 'task/', port] },
+  policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'store/', port] },
+  execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'store/', port] },
+  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', port] },
+  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', port] },
+  // The tables of the stores are made where BullMQ's are.
+  engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/sql/schema\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: { at: '(app-options|task-options|eviction-watch|operation)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },
   operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },

@@ -23,6 +23,7 @@ import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
+import { createStores, type Stores } from './store/stores.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import {
   assertPolicy,
@@ -77,6 +78,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly log: Logger;
   readonly #settings: AppSettings;
   readonly #engine: Engine;
+  readonly #stores: Stores;
   readonly #signals: SignalBus;
   readonly #definitions = new Map<string, TaskDefinition>();
   readonly #policies: Policy[] = [];
@@ -106,6 +108,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       onOpen: (facts) => this.#eviction.opened(facts.evictionPolicy),
       onError: (error) => errors.error(error, 'connection to the engine'),
     });
+    this.#stores = createStores(this.#engine.storeServer);
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
@@ -179,6 +182,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       unknownTaskGraceMs,
       task: (name: string) => this.#definitions.get(name),
       canvas: this.#runtime,
+      stores: this.#stores,
     };
     const worker = new Worker<Deps>(
       {

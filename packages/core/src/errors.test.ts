@@ -9,7 +9,9 @@ import {
   errorCodes,
   InvalidCanvasError,
   InvalidInputError,
+  LeaseLostError,
   LockLostError,
+  LockTakenError,
   NonRetryableError,
   OxbowError,
   QuorumError,
@@ -43,6 +45,8 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
   ['CancelledError', 'cancelled', new CancelledError()],
   ['ShutdownError', 'shutdown', new ShutdownError()],
   ['LockLostError', 'lock_lost', new LockLostError('j@q')],
+  ['LockTakenError', 'lock_taken', new LockTakenError('k')],
+  ['LeaseLostError', 'lease_lost', new LeaseLostError('k')],
   ['RetryAfterError', 'retry_after', new RetryAfterError('1s')],
 ];
 

@@ -38,6 +38,9 @@ export const errorCodes = {
   cancelled: 'The job was cancelled.',
   shutdown: 'The worker is shutting down; the job goes back to its queue.',
   lock_lost: 'The job’s lock was lost: another worker may run it.',
+  invalid_key: 'A key function gave no text, an empty one, or one that is too long.',
+  lock_taken: 'Another job, or somebody else, holds the lock.',
+  lease_lost: 'A lock was lost while it was needed: somebody else may hold it.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -194,5 +197,19 @@ export class ShutdownError extends OxbowError {
 export class LockLostError extends OxbowError {
   constructor(jobId: string) {
     super('lock_lost', `The lock of job ${jobId} was lost: another worker may run it.`);
+  }
+}
+
+/** Somebody else holds the lock, and the task, or the call, does not wait for it. */
+export class LockTakenError extends OxbowError {
+  constructor(key: string) {
+    super('lock_taken', `The lock "${key}" is held by another.`);
+  }
+}
+
+/** The reason of `ctx.signal` when a lock that the task asked for has ended: somebody else may hold it. */
+export class LeaseLostError extends OxbowError {
+  constructor(key: string) {
+    super('lease_lost', `The lock "${key}" was lost: it could not be renewed in time.`);
   }
 }

@@ -41,6 +41,7 @@ export type { JobStatus, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
+export type { LockOptions } from './policies/lock.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
@@ -65,7 +66,9 @@ export {
   errorCodes,
   InvalidCanvasError,
   InvalidInputError,
+  LeaseLostError,
   LockLostError,
+  LockTakenError,
   NonRetryableError,
   OxbowError,
   QuorumError,

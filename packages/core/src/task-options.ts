@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
+import type { Capability } from './policies/capability.ts';
+import { lock, type LockOptions } from './policies/lock.ts';
 import type { Policy } from './policies/policy.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { assertName } from './task/name.ts';
@@ -8,12 +10,18 @@ import { parseOptions, unknownOption } from './task/options.ts';
 import { resolveRetry, retryOptions, type RetryOptions } from './task/retry.ts';
 import type { InputOf, OutputOf, Schema } from './task/schema.ts';
 
-/** How a task runs, whatever it does: what `app.preset` can share. */
-export interface TaskPolicies {
+/**
+ * How a task runs, whatever it does: what `app.preset` can share.
+ *
+ * @typeParam Input - of the functions that make keys, in the form that producers give.
+ */
+export interface TaskPolicies<Input = never> {
   /** @defaultValue 'default' */
   readonly queue?: string;
   /** @defaultValue no retry */
   readonly retry?: RetryOptions;
+  /** @defaultValue none */
+  readonly lock?: LockOptions<Input>;
 }
 
 /** A task with an input schema. */
@@ -23,7 +31,7 @@ export interface SchemaTaskOptions<
   Returned,
   Deps,
   State extends string,
-> extends TaskPolicies {
+> extends TaskPolicies<InputOf<In>> {
   /** Any Standard Schema. Producers give its input form, handlers get its output form. */
   readonly input: In;
   /** What the handler must return; `result()` gives its output form. */
@@ -34,14 +42,14 @@ export interface SchemaTaskOptions<
 }
 
 /** A task whose input is only typed, not checked. */
-export interface PlainTaskOptions<In, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies {
+export interface PlainTaskOptions<In, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies<In> {
   readonly output?: Out;
   readonly states?: readonly State[];
   readonly run: Handler<In, Out extends Schema ? InputOf<Out> : Returned, Deps, State>;
 }
 
 /** A task that is declared here and implemented elsewhere. */
-export interface ContractOptions<In extends Schema, Out extends Schema, State extends string> extends TaskPolicies {
+export interface ContractOptions<In extends Schema, Out extends Schema, State extends string> extends TaskPolicies<InputOf<In>> {
   readonly input: In;
   readonly output: Out;
   readonly states?: readonly State[];
@@ -55,7 +63,12 @@ const schema = z.custom<Schema>(
   'must be a Standard Schema, like z.object({ … })',
 );
 
+/** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
+// oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
+const CAPABILITIES: readonly Capability<any, any>[] = [lock];
+
 const own = {
+  ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),
   queue: z.string().optional(),
   retry: retryOptions.optional(),
   input: schema.optional(),
@@ -76,10 +89,28 @@ export function defineTask(name: string, options: object, preset: object, polici
   if (typeof options !== 'object' || options === null)
     throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
   const { mine, extra } = split({ ...preset, ...options }, name, policies);
-  const { queue = 'default', retry, input, output, states = [], run } = parseOptions(taskOptions, mine, `task "${name}"`);
+  const { queue = 'default', retry, input, output, states = [], run, ...given } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
   for (const state of states) assertName('state', state);
-  return { name, queue, input, output, states: new Set(states), retry: resolveRetry(retry, name), extra, handler: run };
+  return {
+    name,
+    queue,
+    input,
+    output,
+    states: new Set(states),
+    retry: resolveRetry(retry, name),
+    capabilities: resolve(given, name),
+    extra,
+    handler: run,
+  };
+}
+
+function resolve(given: Readonly<Record<string, unknown>>, task: string): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    CAPABILITIES.flatMap(({ option, resolve: settle }) =>
+      given[option] === undefined ? [] : [[option, settle(given[option], task)] as const],
+    ),
+  );
 }
 
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');

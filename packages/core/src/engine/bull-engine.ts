@@ -17,6 +17,7 @@ import type {
   LaneOptions,
   NewJob,
   StoredJob,
+  StoreServer,
 } from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
 import type { ChildValue } from './job-store.ts';
@@ -32,6 +33,7 @@ export class BullEngine implements Engine {
   readonly label: string;
   readonly laneSize: number;
   readonly feed: BroadcastFeed;
+  readonly storeServer: StoreServer;
   readonly #driver: Driver;
   readonly #onOpen: (facts: EngineFacts) => void;
   readonly #queues = new Map<string, BullQueue>();
@@ -47,6 +49,7 @@ export class BullEngine implements Engine {
     this.label = driver.label;
     this.laneSize = driver.laneSize;
     this.feed = new BroadcastFeed(driver.feed);
+    this.storeServer = guarded(driver.storeServer, (call) => this.#write(call));
   }
 
   get connected(): boolean | undefined {
@@ -156,10 +159,10 @@ export class BullEngine implements Engine {
     return this.#driver.guard(call);
   }
 
-  async #write(call: () => Promise<unknown>): Promise<void> {
+  async #write<T>(call: () => Promise<T>): Promise<T> {
     await this.#ready();
     try {
-      await this.#driver.guard(call);
+      return await this.#driver.guard(call);
     } catch (error) {
       throw toCallersError(error, this.label);
     }
@@ -207,4 +210,10 @@ async function inTurn(backend: IQueueBackend, id: string): Promise<[string, JobJ
 
 async function addOne(backend: IQueueBackend, job: NewJob): Promise<void> {
   await backend.addJob(toJobJson(job), job.id);
+}
+
+function guarded(server: StoreServer, guard: <T>(call: () => Promise<T>) => Promise<T>): StoreServer {
+  return server.kind === 'redis'
+    ? { kind: 'redis', run: (lua, args) => guard(() => server.run(lua, args)) }
+    : { kind: 'sql', query: (text, params) => guard(() => server.query(text, params)) };
 }

@@ -1,6 +1,6 @@
 import type { BackendFactory, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import type { ActiveJobs } from './active-jobs.ts';
-import type { EngineFacts, EngineKind, EventFeed } from './engine.ts';
+import type { EngineFacts, EngineKind, EventFeed, StoreServer } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 
@@ -20,6 +20,8 @@ export interface Driver {
   readonly lockAccess?: LockAccess | undefined;
   /** To be called after `open`, under `guard`. */
   readonly store: JobStore;
+  /** To be called as `store` is. */
+  readonly storeServer: StoreServer;
   /** Builds BullMQ's backend for a Queue or a Worker. */
   readonly backend: BackendFactory;
   /** Options every Queue gets. Read after `open` has been called (not necessarily resolved). */

@@ -11,14 +11,14 @@ import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Driver } from './driver.ts';
 import { createBackendFactory, type EmbeddedBackend } from './embedded-backend.ts';
 import { openDatabase } from './embedded-database.ts';
-import type { EngineFacts } from './engine.ts';
+import type { EngineFacts, StoreServer } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { PglitePool } from './pglite-pool.ts';
 import type { PgliteSession } from './pglite-session.ts';
 import { catchUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
 import { OrderedEvents } from './sql-events.ts';
 import { SqlFeed } from './sql-feed.ts';
-import { createSqlStore } from './sql-store.ts';
+import { createSqlStore, sqlStoreServer } from './sql-store.ts';
 
 export interface EmbeddedDriverOptions {
   readonly app: string;
@@ -60,6 +60,7 @@ class EmbeddedDriver implements Driver {
   readonly feed: SqlFeed;
   readonly backend: BackendFactory<EmbeddedBackend>;
   readonly store: JobStore;
+  readonly storeServer: StoreServer;
   readonly #options: EmbeddedDriverOptions;
   readonly #pool: PglitePool;
   #opening: Promise<Opened> | undefined;
@@ -73,6 +74,7 @@ class EmbeddedDriver implements Driver {
     this.feed = new SqlFeed(this.#pool, new OrderedEvents(this.#pool));
     this.backend = createBackendFactory();
     this.store = createSqlStore(this.#pool);
+    this.storeServer = sqlStoreServer(this.#pool);
   }
 
   queueOptions(): QueueOptions {

@@ -210,6 +210,23 @@ export interface EngineFacts {
   readonly evictionPolicy: string;
 }
 
+/** A server that runs Lua scripts, each one round trip and atomic. */
+export interface RedisStoreServer {
+  readonly kind: 'redis';
+  /** KEYS[1] is what all keys of the app's stores begin with. @throws EngineUnavailableError, OxbowError `engine_refused` */
+  run(lua: string, args: readonly (string | number)[]): Promise<unknown>;
+}
+
+/** A server that runs statements on the tables and functions of store/sql/schema.ts. */
+export interface SqlStoreServer {
+  readonly kind: 'sql';
+  /** @throws EngineUnavailableError, OxbowError `engine_refused` */
+  query<Row>(text: string, params: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+/** The server under an engine, as the stores of Oxbow's own small state speak to it. */
+export type StoreServer = RedisStoreServer | SqlStoreServer;
+
 export interface Engine {
   readonly kind: EngineKind;
   /** Without credentials; for logs. */
@@ -217,6 +234,7 @@ export interface Engine {
   /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
   readonly laneSize: number;
   readonly feed: EventFeed;
+  readonly storeServer: StoreServer;
   /** Whether a call made now would find a connection; undefined where nobody knows before it is made. */
   readonly connected: boolean | undefined;
   /**

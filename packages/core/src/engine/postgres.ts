@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { BackendFactory, ConnectionOptions, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import { EngineUnavailableError, OxbowError } from '../errors.ts';
 import type { Driver } from './driver.ts';
-import type { EngineFacts } from './engine.ts';
+import type { EngineFacts, StoreServer } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 import { PostgresActiveJobs } from './postgres-active-jobs.ts';
@@ -18,7 +18,7 @@ import { prepareDatabase } from './postgres-migrate.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { postgresTarget, type PostgresTarget, type PostgresTargetOptions } from './postgres-target.ts';
 import { SqlFeed } from './sql-feed.ts';
-import { createSqlStore } from './sql-store.ts';
+import { createSqlStore, sqlStoreServer } from './sql-store.ts';
 
 export interface PostgresDriverOptions extends PostgresTargetOptions {
   readonly onError: (error: Error) => void;
@@ -44,6 +44,7 @@ class PostgresDriver implements Driver {
   readonly feed: SqlFeed;
   readonly backend: BackendFactory<PostgresBackend>;
   readonly store: JobStore;
+  readonly storeServer: StoreServer;
   readonly lockAccess: LockAccess;
   readonly #target: PostgresTarget;
   readonly #pool: PostgresPool;
@@ -61,6 +62,7 @@ class PostgresDriver implements Driver {
     const ready = (): Promise<EngineFacts> => this.open();
     this.backend = createPostgresBackends({ pool: this.#pool, listener: this.#listener, schema: this.#target.schema, ready });
     this.store = createSqlStore(this.#pool);
+    this.storeServer = sqlStoreServer(this.#pool);
     const patient = { query: <Row>(text: string, params?: readonly unknown[]) => this.guard(() => this.#pool.query<Row>(text, params)) };
     this.feed = new SqlFeed({ connect: () => this.#subscribe() }, new WindowedEvents(patient));
   }

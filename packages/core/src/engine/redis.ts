@@ -12,6 +12,7 @@ import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { reconnect } from './redis-reconnect.ts';
+import { redisStoreServer } from './redis-store-server.ts';
 import { takeOnRedis } from './redis-take.ts';
 
 export interface RedisDriverOptions extends RedisTargetOptions {
@@ -62,6 +63,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     },
     batches: false,
     store: createStore(producer, prefix),
+    storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {

@@ -1,7 +1,8 @@
 import { LATEST_SCHEMA_VERSION, type PgPoolClient } from 'bullmq';
+import { STORE_SCHEMA, STORE_VERSION } from '../store/sql/schema.ts';
 
-/** Grows with every change below, and with BullMQ's schema: its migrations may replace what is replaced here. */
-export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1000 + 2;
+/** Grows with every change below, with the stores' schema, and with BullMQ's: its migrations may replace what is replaced here. */
+export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1_000_000 + STORE_VERSION * 1000 + 2;
 
 /** 0 when the schema has none of our functions. */
 export const READ_FUNCTIONS_VERSION = `
@@ -204,5 +205,5 @@ CREATE OR REPLACE FUNCTION oxbow_version() RETURNS integer LANGUAGE sql AS $$ SE
 
 /** The client's search path names the schema. One transaction. */
 export async function createFunctions(client: Pick<PgPoolClient, 'query'>): Promise<void> {
-  await client.query([TO_THE_HEAD, ADD_FLOWS, CHILD_VALUES, BY_INDEX, VERSION].join('\n'));
+  await client.query([TO_THE_HEAD, ADD_FLOWS, CHILD_VALUES, BY_INDEX, STORE_SCHEMA, VERSION].join('\n'));
 }

@@ -1,4 +1,4 @@
-import type { JobPlace, StoredJob, StoredState } from './engine.ts';
+import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
 import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
@@ -27,6 +27,10 @@ interface Row {
 const FIND = `
 SELECT job.* FROM unnest($1::text[], $2::text[]) AS wanted (queue, id)
 JOIN job ON job.queue = wanted.queue AND job.id = wanted.id`;
+
+export function sqlStoreServer(pool: SqlPool): SqlStoreServer {
+  return { kind: 'sql', query: async <Row>(text: string, params: readonly unknown[]) => (await pool.query<Row>(text, params)).rows };
+}
 
 export function createSqlStore(pool: SqlPool): JobStore {
   const flows = new SqlFlowBatch(pool);

@@ -3,6 +3,7 @@ import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
 import type { PayloadLimits } from '../task/payload.ts';
@@ -21,6 +22,7 @@ export interface ExecutionSettings {
   /** Undefined when this worker does not run the task. */
   readonly task: (name: string) => TaskDefinition | undefined;
   readonly canvas: CanvasRuntime;
+  readonly stores: Stores;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -33,6 +35,8 @@ export interface Attempt {
   canvas: CanvasJob | undefined;
   context: AttemptContext | undefined;
   input: unknown;
+  /** The input in the form that producers give. */
+  given: unknown;
   /** Of a join that fails because its members did. */
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
@@ -48,6 +52,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     canvas: undefined,
     context: undefined,
     input: undefined,
+    given: undefined,
     origins: undefined,
     replacement: undefined,
   };

@@ -82,6 +82,8 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
   readonly signal: AbortSignal;
   /** pino child with the ids bound. */
   readonly log: Logger;
+  /** Of the lock that the job holds; undefined for a task without one. Hand it to what the lock protects, which refuses smaller ones. */
+  readonly fence: number | undefined;
   /** Shows one of the task's `states` in `status()` and `changes()`. One write. @throws OxbowError `invalid_options` when not declared. */
   setState(state: State, meta?: unknown): Promise<void>;
   /** Shows `done` of `total`. One write. */
@@ -131,6 +133,7 @@ export class AttemptContext implements TaskContext {
   #abortReason: Error | undefined;
   #progress: Progress | undefined;
   #enqueued = 0;
+  #fence: number | undefined;
 
   constructor({ job, envelope, canvas, states, settings }: ContextParts) {
     this.name = job.name;
@@ -178,6 +181,14 @@ export class AttemptContext implements TaskContext {
       if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
+  }
+
+  get fence(): number | undefined {
+    return this.#fence;
+  }
+
+  setFence(fence: number): void {
+    this.#fence = fence;
   }
 
   /** Why the attempt was told to stop, if it was. */

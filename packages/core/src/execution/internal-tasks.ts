@@ -24,7 +24,8 @@ export function internalTask(name: string): TaskDefinition | undefined {
 function define(name: string): TaskDefinition {
   const states = new Set<string>();
   const handler = (input: unknown): unknown => input;
-  return { name, queue: 'default', input: undefined, output: undefined, states, retry: resolveRetry({}, name), extra: {}, handler };
+  const retry = resolveRetry({}, name);
+  return { name, queue: 'default', input: undefined, output: undefined, states, retry, capabilities: {}, extra: {}, handler };
 }
 
 /** Step: jobs that keep runs going. */

@@ -6,6 +6,7 @@ import { CancelledError, NonRetryableError, OxbowError, ShutdownError } from '..
 import { Cancellations } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { Stores } from '../store/stores.ts';
 import { defineTask } from '../task-options.ts';
 import { DEFAULT_LIMITS } from '../task/payload.ts';
 import { RetryAfterError } from '../task/retry.ts';
@@ -69,12 +70,16 @@ function makeAttempt(
     unknownTaskGraceMs: 600_000,
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,
+    stores: NO_STORES,
   });
 }
 
 function outcome(run: (input: never, ctx: TaskContext) => unknown, fields: Case = {}): Promise<Outcome> {
   return composePipeline(fields.policies ?? [])(makeAttempt(run, fields));
 }
+
+/** Nor is anything of theirs stored. */
+const NO_STORES = {} as Stores;
 
 /** Throws when it is run: for steps that must not let it. */
 const mustNotRun = (): never => {
@@ -103,6 +108,7 @@ describe('the pipeline', () => {
       'replacement',
       'canvas-input',
       'parse',
+      'lock',
       'one',
       'two',
       'run',

@@ -3,6 +3,7 @@ import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { expired } from '../policies/expiry.ts';
+import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
@@ -12,6 +13,7 @@ import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
 import { canvasInput } from './canvas-input.ts';
+import { capabilityStep } from './capability-step.ts';
 import { readCanvasJob, type CanvasJob } from './canvas-job.ts';
 import { AttemptContext } from './context.ts';
 import { continuation } from './continuation.ts';
@@ -39,6 +41,7 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
+  capabilityStep(lock),
 ];
 
 /** Names of the steps, outer to inner. */
@@ -147,6 +150,7 @@ function makeContext(attempt: Attempt, next: Next): Promise<Outcome> {
 }
 
 function parseInput(attempt: Attempt, next: Next): Promise<Outcome> {
+  attempt.given = attempt.input;
   const schema = attempt.definition?.input;
   if (isMapCall(attempt)) return parseMap(attempt, next);
   if (schema === undefined) return next(attempt);

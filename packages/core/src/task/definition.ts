@@ -9,6 +9,8 @@ export interface TaskDefinition {
   readonly output: Schema | undefined;
   readonly states: ReadonlySet<string>;
   readonly retry: RetryPolicy;
+  /** What the options of Oxbow's own capabilities came to, by option name; read with `settingsOf`. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
   /** Options of user policies (`app.use`), as their schemas read them; by option name. */
   readonly extra: Readonly<Record<string, unknown>>;
   /** Undefined for a contract that this process does not implement. `ctx` is execution's TaskContext. */

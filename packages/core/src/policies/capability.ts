@@ -1,0 +1,41 @@
+import type { z } from 'zod';
+import type { ActiveJob } from '../engine/engine.ts';
+import type { Logger } from '../log.ts';
+import type { Stores } from '../store/stores.ts';
+import type { TaskDefinition } from '../task/definition.ts';
+import type { Outcome } from './outcome.ts';
+
+/** One attempt as a capability sees it. */
+export interface CapabilityCall {
+  readonly job: ActiveJob;
+  /** In the form that producers give. */
+  readonly input: unknown;
+  readonly stores: Stores;
+  readonly log: Logger;
+  /** Aborts `ctx.signal`; the first reason stands. */
+  readonly abort: (reason: Error) => void;
+  /** What handlers get as `ctx.fence`. */
+  readonly setFence: (fence: number) => void;
+}
+
+/**
+ * What a task switches on with one option. The file that makes it is all there is to read about it: its option, what it promises,
+ * and what it does around an enqueue or an attempt.
+ */
+export interface Capability<Given, Settings> {
+  /** The task option that it owns. */
+  readonly option: string;
+  readonly schema: z.ZodType<Given>;
+  /** What the option comes to. @throws OxbowError `invalid_options` */
+  readonly resolve: (given: Given, task: string) => Settings;
+  /** Wraps the attempts of tasks that use it; what is thrown counts as thrown by the handler. */
+  readonly run?: (call: CapabilityCall, settings: Settings, next: () => Promise<Outcome>) => Promise<Outcome>;
+}
+
+/** Undefined when the task does not use it, which is all that costs a task that does not. */
+export function settingsOf<Given, Settings>(
+  task: Pick<TaskDefinition, 'capabilities'> | undefined,
+  { option }: Capability<Given, Settings>,
+): Settings | undefined {
+  return task?.capabilities[option] as Settings | undefined;
+}

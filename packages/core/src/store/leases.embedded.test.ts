@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { leasesContract } from './leases.contract.ts';
+
+onEmbedded(leasesContract);

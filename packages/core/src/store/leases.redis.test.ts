@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { leasesContract } from './leases.contract.ts';
+
+onRedis(leasesContract);
