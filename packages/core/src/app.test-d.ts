@@ -316,3 +316,25 @@ describe('other doors', () => {
     createApp({ name: 'x', logLevel: 'loud' });
   });
 });
+
+describe('options that are functions of the input', () => {
+  it('get the form that producers give', () => {
+    app.task('keyed', {
+      input: Parsed,
+      unique: {
+        key: (input) => {
+          expectTypeOf(input).toEqualTypeOf<{ n: string; at: string; size?: number | undefined }>();
+          return input.n;
+        },
+      },
+      run: () => null,
+    });
+    app.task('typed', { debounce: { key: ({ id }) => id, delay: '1s' }, run: ({ id }: { id: string }) => id });
+    // @ts-expect-error -- the input has no such field
+    app.task('order', { input: Order, throttle: { key: ({ name }) => name, per: '1s' }, run: () => null });
+    // @ts-expect-error -- a key is a text
+    app.task('order', { input: Order, lock: { key: ({ amount }) => amount }, run: () => null });
+    // @ts-expect-error -- one of three that exclude each other needs what it says
+    app.task('order', { input: Order, debounce: {}, run: () => null });
+  });
+});

@@ -23,6 +23,7 @@ import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
+import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import {
@@ -299,9 +300,9 @@ export class App<Deps = unknown, Extra extends object = object> {
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
   }
 
-  #taskFacts(name: string): { readonly queue: string; readonly attempts: number } | undefined {
+  #taskFacts(name: string): ReturnType<CompileSettings['task']> {
     const task = this.#definitions.get(name);
-    return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts };
+    return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts, lone: uniquenessOf(task)?.option };
   }
 
   #register(definition: TaskDefinition): TaskDefinition {

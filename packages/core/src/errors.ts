@@ -39,6 +39,7 @@ export const errorCodes = {
   shutdown: 'The worker is shutting down; the job goes back to its queue.',
   lock_lost: 'The job’s lock was lost: another worker may run it.',
   invalid_key: 'A key function gave no text, an empty one, or one that is too long.',
+  not_unique: 'A job with the same key stands, and `unique.onConflict` is `reject`.',
   lock_taken: 'Another job, or somebody else, holds the lock.',
   lease_lost: 'A lock was lost while it was needed: somebody else may hold it.',
 } as const;
@@ -211,5 +212,16 @@ export class LockTakenError extends OxbowError {
 export class LeaseLostError extends OxbowError {
   constructor(key: string) {
     super('lease_lost', `The lock "${key}" was lost: it could not be renewed in time.`);
+  }
+}
+
+/** A job with the same key stands, and the task's `unique.onConflict` is `reject`. Nothing was added. */
+export class NotUniqueError extends OxbowError {
+  /** Public id of the job that stands. */
+  readonly jobId: string;
+
+  constructor(task: string, jobId: string) {
+    super('not_unique', `A job of task "${task}" with the same key stands: ${jobId}.`);
+    this.jobId = jobId;
   }
 }

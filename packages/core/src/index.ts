@@ -41,8 +41,11 @@ export type { JobStatus, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
+export type { DebounceOptions } from './policies/debounce.ts';
 export type { LockOptions } from './policies/lock.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
+export type { ThrottleOptions } from './policies/throttle.ts';
+export type { UniqueOptions } from './policies/unique.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
 export {
@@ -70,6 +73,7 @@ export {
   LockLostError,
   LockTakenError,
   NonRetryableError,
+  NotUniqueError,
   OxbowError,
   QuorumError,
   ResultTimeoutError,

@@ -2,8 +2,12 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
+import { debounce, type DebounceOptions } from './policies/debounce.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
 import type { Policy } from './policies/policy.ts';
+import { throttle, type ThrottleOptions } from './policies/throttle.ts';
+import { unique, type UniqueOptions } from './policies/unique.ts';
+import { uniquenessOf } from './policies/uniqueness.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions, unknownOption } from './task/options.ts';
@@ -22,6 +26,12 @@ export interface TaskPolicies<Input = never> {
   readonly retry?: RetryOptions;
   /** @defaultValue none */
   readonly lock?: LockOptions<Input>;
+  /** At most one job with a key at a time; excludes `throttle` and `debounce`. Not for steps of a canvas. @defaultValue none */
+  readonly unique?: UniqueOptions<Input>;
+  /** At most one job with a key in a time; excludes `unique` and `debounce`. Not for steps of a canvas. @defaultValue none */
+  readonly throttle?: ThrottleOptions<Input>;
+  /** One job for many enqueues that follow each other; excludes `unique` and `throttle`. Not for steps of a canvas. @defaultValue none */
+  readonly debounce?: DebounceOptions<Input>;
 }
 
 /** A task with an input schema. */
@@ -65,7 +75,7 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock];
+const CAPABILITIES: readonly Capability<any, any>[] = [lock, unique, throttle, debounce];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),
@@ -92,6 +102,8 @@ export function defineTask(name: string, options: object, preset: object, polici
   const { queue = 'default', retry, input, output, states = [], run, ...given } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
   for (const state of states) assertName('state', state);
+  const capabilities = resolve(given, name);
+  uniquenessOf({ name, capabilities });
   return {
     name,
     queue,
@@ -99,7 +111,7 @@ export function defineTask(name: string, options: object, preset: object, polici
     output,
     states: new Set(states),
     retry: resolveRetry(retry, name),
-    capabilities: resolve(given, name),
+    capabilities,
     extra,
     handler: run,
   };

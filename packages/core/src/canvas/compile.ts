@@ -7,8 +7,8 @@ import type { ChainTree, ChordTree, GroupTree, SignatureOptions, TaskTree, Tree 
 
 /** What compiling needs to know of an app. */
 export interface CompileSettings {
-  /** Undefined for a task that is not declared. */
-  task(name: string): { readonly queue: string; readonly attempts: number } | undefined;
+  /** Undefined for a task that is not declared. `lone`: its option by which it can be no step of a canvas. */
+  task(name: string): { readonly queue: string; readonly attempts: number; readonly lone?: string | undefined } | undefined;
   /** BullMQ's priority of a job on a queue. @throws OxbowError `invalid_options` when the queue has none and one is given */
   priority(queue: string, priority: number | undefined): number | undefined;
 }
@@ -100,6 +100,11 @@ class Compiler {
     const facts = this.#settings.task(tree.task);
     if (facts === undefined)
       throw new InvalidCanvasError('', `The canvas has a signature of task "${tree.task}", which this app does not declare.`);
+    if (facts.lone !== undefined)
+      throw new InvalidCanvasError(
+        '',
+        `Task "${tree.task}" has the option "${facts.lone}", which decides whether a job is added at all: it cannot be a step of a canvas.`,
+      );
     const attempts = options.retry?.attempts ?? facts.attempts;
     const call = this.#call(tree.task, options.queue ?? facts.queue, options);
     if (attempts > 1 || facts.attempts > 1) call.shape.attempts = attempts;

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import { crashpoint } from '../crashpoint.ts';
-import type { Engine, NewJob } from '../engine/engine.ts';
-import { OxbowError } from '../errors.ts';
+import type { Engine, NewJob, UniqueAdded, UniqueRule } from '../engine/engine.ts';
+import { NotUniqueError, OxbowError } from '../errors.ts';
 import { once } from '../execution/attempt.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
+import { uniqueKey, uniquenessOf, type Uniqueness } from '../policies/uniqueness.ts';
 import type { SignalBus } from '../signals.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
@@ -83,13 +84,20 @@ export interface Prepared {
   readonly queue: string;
   readonly job: NewJob;
   readonly call: EnqueueCall;
+  readonly unique: PreparedUnique | undefined;
+}
+
+interface PreparedUnique {
+  readonly rule: UniqueRule;
+  readonly rejects: boolean;
 }
 
 function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, id: string): Prepared {
   const queue = options.queue ?? task.queue;
   if (options.queue !== undefined) assertName('queue', queue);
   const timestamp = Date.now();
-  const delayMs = delayOf(options, timestamp, task.name);
+  const uniqueness = uniquenessOf(task);
+  const delayMs = delayOf(options, timestamp, task.name) || (uniqueness?.delayMs ?? 0);
   const priority = priorityOf(options.priority, queue, settings.queues.get(queue));
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
   const headers = options.headers ?? {};
@@ -106,7 +114,12 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
     ...(priority === undefined ? {} : { priority }),
     ...(attempts === undefined ? {} : { attempts }),
   };
-  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra } };
+  const unique = uniqueness === undefined ? undefined : prepareUnique(uniqueness, task.name, input);
+  return { queue, job, unique, call: { task: task.name, queue, input, headers, options: task.extra } };
+}
+
+function prepareUnique(uniqueness: Uniqueness, task: string, input: unknown): PreparedUnique {
+  return { rule: { ...uniqueness.rule, key: uniqueKey(task, uniqueness, input) }, rejects: uniqueness.rejects };
 }
 
 function delayOf({ delay, at }: EnqueueOptions, now: number, task: string): number {
@@ -141,14 +154,24 @@ function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
   return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
 }
 
-/** Sends a prepared job through the policies that wrap enqueues. */
-export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<void> {
-  const { queue, job } = prepared;
+/**
+ * Sends a prepared job through the policies that wrap enqueues. Returns the job that stands for it, which another enqueue may have added.
+ * @throws NotUniqueError
+ */
+export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<UniqueAdded> {
+  const { queue, job, unique } = prepared;
   const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
-  if (wrapping.length === 0) await settings.engine.add(queue, job);
-  else await wrapped(settings, wrapping, prepared);
+  const added = wrapping.length === 0 ? await add(settings, queue, job, unique) : await wrapped(settings, wrapping, prepared);
   crashpoint('after-add-before-reply');
-  announce(settings.signals, queue, job);
+  if (added.created) announce(settings.signals, queue, job);
+  else if (unique?.rejects === true) throw new NotUniqueError(job.name, publicId(added.id, added.queue));
+  return added;
+}
+
+async function add({ engine }: EnqueueSettings, queue: string, job: NewJob, unique: PreparedUnique | undefined): Promise<UniqueAdded> {
+  if (unique !== undefined) return engine.addUnique({ ...job, queue }, unique.rule);
+  await engine.add(queue, job);
+  return { created: true, queue, id: job.id };
 }
 
 export function announce(signals: SignalBus, queue: string, job: NewJob): void {
@@ -156,10 +179,16 @@ export function announce(signals: SignalBus, queue: string, job: NewJob): void {
 }
 
 /** A policy may change input and headers; they are checked and written again. */
-async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], { job, call }: Prepared): Promise<void> {
-  const add = async (last: EnqueueCall): Promise<void> => {
-    const data = last === call ? job.data : rewrite(settings, job, last);
-    await settings.engine.add(last.queue, { ...job, data });
+async function wrapped(
+  settings: EnqueueSettings,
+  policies: readonly Policy[],
+  { queue, job, call, unique }: Prepared,
+): Promise<UniqueAdded> {
+  // A policy that does not call `next` has its own reasons, and nothing is added.
+  let added: UniqueAdded = { created: false, queue, id: job.id };
+  const last = async (changed: EnqueueCall): Promise<void> => {
+    const data = changed === call ? job.data : rewrite(settings, job, changed);
+    added = await add(settings, changed.queue, { ...job, data }, unique);
   };
   const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
     (next, policy) => (current) => {
@@ -172,9 +201,10 @@ async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], {
         }) ?? Promise.resolve()
       );
     },
-    add,
+    last,
   );
   await chain(call);
+  return added;
 }
 
 function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): string {

@@ -31,6 +31,8 @@ export interface HandleSource {
 export class JobHandle<Result = unknown> {
   /** `<jobId>@<queue>`; `app.handle(id)` makes a handle of it anywhere. */
   readonly id: string;
+  /** False on a handle that `enqueue` gives when another job stands for the key (`unique`, `throttle`, `debounce`): it is that job's. */
+  readonly created: boolean;
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
@@ -40,7 +42,8 @@ export class JobHandle<Result = unknown> {
    * @param mark - the watcher's, from before the job was added; without one the job is looked up first.
    * @internal
    */
-  constructor(source: HandleSource, queue: string, jobId: string, mark?: number) {
+  constructor(source: HandleSource, queue: string, jobId: string, mark?: number, created = true) {
+    this.created = created;
     this.#mark = mark;
     this.#source = source;
     this.#queue = queue;

@@ -123,8 +123,8 @@ export class Task<In, Result> {
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
     const mark = this.#handles.watcher.mark(prepared.queue);
-    await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, prepared.queue, prepared.job.id, mark);
+    const { created, queue, id } = await send(this.#settings, prepared);
+    return new JobHandle<Result>(this.#handles, queue, id, created ? mark : undefined, created);
   }
 }
 

@@ -18,6 +18,8 @@ import type {
   NewJob,
   StoredJob,
   StoreServer,
+  UniqueAdded,
+  UniqueRule,
 } from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
 import type { ChildValue } from './job-store.ts';
@@ -84,6 +86,18 @@ export class BullEngine implements Engine {
 
   async add(queue: string, job: NewJob): Promise<void> {
     await this.#write(() => (this.#driver.batches ? this.#batch(queue).add(job) : addOne(this.#backend(queue), job)));
+  }
+
+  async addUnique(job: NewJob & { readonly queue: string }, rule: UniqueRule): Promise<UniqueAdded> {
+    return this.#write(() => this.#driver.store.addUnique(job, rule));
+  }
+
+  async uniqueTurn(key: string, place: JobPlace): Promise<boolean> {
+    return this.#read(() => this.#driver.store.uniqueTurn(key, place));
+  }
+
+  async leaveUnique(key: string, place: JobPlace): Promise<void> {
+    await this.#write(() => this.#driver.store.leaveUnique(key, place));
   }
 
   async addFlow(jobs: readonly FlowJob[]): Promise<void> {

@@ -46,6 +46,31 @@ export interface FlowJob extends NewJob {
   readonly parked?: boolean;
 }
 
+/** How many jobs with one key there may be, and what becomes of one too many. */
+export interface UniqueRule {
+  /** As storeKey makes it. */
+  readonly key: string;
+  /** When the job that stands makes room for another: when it has been started for the first time, when it has ended, when `ttlMs` are over. */
+  readonly until: 'started' | 'finished' | 'expired';
+  /** The key is forgotten so long after its last job was added. */
+  readonly ttlMs: number;
+  /**
+   * What an add does that finds a job standing. keep: nothing. replace: while that job waits for its first start, it gets the data of the
+   * new one, and its delay when it has one and the job is delayed. after: the same; when it has been started, the new job follows it, and
+   * what has been added to follow already gets the new data.
+   */
+  readonly conflict: 'keep' | 'replace' | 'after';
+  /** A replaced delay ends no later than so long after the job was added. */
+  readonly maxDelayMs?: number;
+  /** A job that follows starts no later than this, should nobody be left to tell it; who starts it then must look ({@link Engine.uniqueTurn}). */
+  readonly followerDelayMs: number;
+}
+
+/** Where the job of a key stands, and whether it was added by the call. */
+export interface UniqueAdded extends JobPlace {
+  readonly created: boolean;
+}
+
 /** A child of a join that has finally failed. */
 export interface FailedChild extends JobPlace {
   readonly reason: string;
@@ -249,6 +274,16 @@ export interface Engine {
    * @throws EngineUnavailableError; OxbowError `engine_refused`, and then nothing was added.
    */
   add(queue: string, job: NewJob): Promise<void>;
+  /**
+   * Adds one job, unless one of the same key stands: looked at and added in one atomic round trip. A job counts as ended when the
+   * engine says so, or has it no more: nobody need give a key back. Repeated with the same job it changes nothing.
+   * @throws as `add`
+   */
+  addUnique(job: NewJob & { readonly queue: string }, rule: UniqueRule): Promise<UniqueAdded>;
+  /** False for a job that was added to follow one of the same key which has not ended. One round trip. */
+  uniqueTurn(key: string, place: JobPlace): Promise<boolean>;
+  /** Forgets the key when it is this job's, or starts what follows it. Only for speed and space: see `addUnique`. */
+  leaveUnique(key: string, place: JobPlace): Promise<void>;
   /**
    * Adds a flow as a whole, in one round trip: all of it or nothing. Parents stand before their children. A job that
    * exists is left as it is, and so is a child of which its parent has a record already, though retention has removed it:

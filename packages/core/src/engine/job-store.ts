@@ -1,4 +1,4 @@
-import type { FailedChild, FlowJob, JobPlace, StoredJob } from './engine.ts';
+import type { FailedChild, FlowJob, JobPlace, NewJob, StoredJob, UniqueAdded, UniqueRule } from './engine.ts';
 
 /** What a join has of a child that succeeded. */
 export type ChildValue = { readonly value: unknown } | undefined;
@@ -25,6 +25,9 @@ export type Taken =
 export interface JobStore {
   /** @throws OxbowError `run_over`, and then nothing was added. */
   addFlow(jobs: readonly FlowJob[]): Promise<void>;
+  addUnique(job: NewJob & { readonly queue: string }, rule: UniqueRule): Promise<UniqueAdded>;
+  uniqueTurn(key: string, place: JobPlace): Promise<boolean>;
+  leaveUnique(key: string, place: JobPlace): Promise<void>;
   childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]>;
   failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
   /** Undefined where as many calls for one job each are one round trip. */

@@ -14,7 +14,7 @@ import type { ScriptArgument } from './script-call.ts';
  * options (JSON), timestamp, delay, priority, which parent (0: none), '1' when it is parked
  * Returns 0, or a refusal: code, job.
  */
-const ADD_FLOW = `
+export const ADD_FLOW = `
 local call = redis.call
 local parents = {}
 local at = 2
@@ -131,11 +131,12 @@ const script = new RedisScript(ADD_FLOW);
 
 /** One script call. @throws OxbowError `run_over`, and then nothing was added. */
 export async function addRedisFlow(client: Redis, prefix: string, jobs: readonly FlowJob[]): Promise<void> {
-  const refusal = (await script.call(client, prefix, toArguments(prefix, jobs))) as 0 | readonly [FlowRefusal, string];
+  const refusal = (await script.call(client, prefix, toFlowArguments(prefix, jobs))) as 0 | readonly [FlowRefusal, string];
   if (refusal !== 0) throw runOver(...refusal);
 }
 
-function toArguments(prefix: string, jobs: readonly FlowJob[]): ScriptArgument[] {
+/** ARGV of {@link ADD_FLOW}. */
+export function toFlowArguments(prefix: string, jobs: readonly FlowJob[]): ScriptArgument[] {
   const parents = new Map<string, number>();
   const parentArgs: string[] = [];
   const jobArgs: ScriptArgument[] = [];

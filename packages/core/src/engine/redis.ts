@@ -14,6 +14,7 @@ import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
 import { takeOnRedis } from './redis-take.ts';
+import { addUniqueOnRedis, leaveUniqueOnRedis, uniqueTurnOnRedis, type UniqueKeys } from './redis-unique.ts';
 
 export interface RedisDriverOptions extends RedisTargetOptions {
   readonly onError: (error: Error) => void;
@@ -62,7 +63,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
       return producer.status === 'ready';
     },
     batches: false,
-    store: createStore(producer, prefix),
+    store: createStore(producer, { jobs: prefix, stores: `{oxbow:${options.app}}:s:` }),
     storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
@@ -88,8 +89,12 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   };
 }
 
-function createStore(client: Redis, prefix: string): JobStore {
+function createStore(client: Redis, keys: UniqueKeys): JobStore {
+  const { jobs: prefix } = keys;
   return {
+    addUnique: (job, rule) => addUniqueOnRedis(client, keys, job, rule),
+    uniqueTurn: (key, place) => uniqueTurnOnRedis(client, keys, key, place),
+    leaveUnique: (key, place) => leaveUniqueOnRedis(client, keys, key, place),
     addFlow: (jobs) => addRedisFlow(client, prefix, jobs),
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),

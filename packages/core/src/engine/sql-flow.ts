@@ -94,7 +94,7 @@ export class SqlFlowBatch {
         const { parent } = job;
         queues.add(job.queue).add(parent?.queue ?? job.queue);
         const inside = parent !== undefined && children.has(keyOf(parent));
-        jobs.push(toJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
+        jobs.push(toFlowJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
       }
     }
     const outside = [...parents.values()];
@@ -107,7 +107,7 @@ export class SqlFlowBatch {
 }
 
 /** A job as oxbow_add_flows reads it. Its data is JSON text already. */
-function toJson(job: FlowJob, more: { readonly flow: number; readonly inside: boolean; readonly children: number }): string {
+export function toFlowJson(job: FlowJob, more: { readonly flow: number; readonly inside: boolean; readonly children: number }): string {
   const { id, name, data, opts, timestamp, delay, priority } = toJobJson(job);
   const { queue, parent, attempts = 1, parked = false } = job;
   const option = job.onFailure === 'ignore' ? 'ignoreDependencyOnFailure' : 'continueParentOnFailure';

@@ -3,6 +3,7 @@ import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
 import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
+import { addUniqueOnSql, leaveUniqueOnSql, uniqueTurnOnSql } from './sql-unique.ts';
 
 interface Row {
   readonly queue: string;
@@ -39,6 +40,9 @@ export function createSqlStore(pool: SqlPool): JobStore {
     childValues: (join, children) => sqlChildValues(pool, join, children),
     failedChildren: (join) => sqlFailedChildren(pool, join),
     findMany: (places) => findMany(pool, places),
+    addUnique: (job, rule) => addUniqueOnSql(pool, job, rule),
+    uniqueTurn: (key, place) => uniqueTurnOnSql(pool, key, place),
+    leaveUnique: (key, place) => leaveUniqueOnSql(pool, key, place),
     take: (place, taking) => takeOnSql(pool, place, taking),
   };
 }

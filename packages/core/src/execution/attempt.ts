@@ -41,6 +41,8 @@ export interface Attempt {
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
   replacement: Plan | undefined;
+  /** To be called when the engine has the end of the job. */
+  readonly afterwards: (() => Promise<void> | undefined)[];
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -55,6 +57,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     given: undefined,
     origins: undefined,
     replacement: undefined,
+    afterwards: [],
   };
 }
 

@@ -1,24 +1,29 @@
-import { settingsOf, type Capability } from '../policies/capability.ts';
-import type { Step } from './attempt.ts';
+import { settingsOf, type Capability, type CapabilityCall } from '../policies/capability.ts';
+import type { Attempt, Step } from './attempt.ts';
 
 /** A capability as a step: one comparison for tasks that do not use it. */
 export function capabilityStep<Given, Settings>(capability: Capability<Given, Settings>): Step {
-  const { option, run } = capability;
+  const { option, run, ended } = capability;
   return {
     name: option,
     run: (attempt, next) => {
       const settings = settingsOf(attempt.definition, capability);
-      if (settings === undefined || run === undefined) return next(attempt);
-      const { job, given, settings: execution, context } = attempt;
-      const call = {
-        job,
-        input: given,
-        stores: execution.stores,
-        log: execution.log,
-        abort: (reason: Error) => context?.abort(reason),
-        setFence: (fence: number) => context?.setFence(fence),
-      };
-      return run(call, settings, () => next(attempt));
+      if (settings === undefined) return next(attempt);
+      const call = toCall(attempt);
+      if (ended !== undefined) attempt.afterwards.push(() => ended(call, settings));
+      return run === undefined ? next(attempt) : run(call, settings, () => next(attempt));
     },
+  };
+}
+
+function toCall({ job, given, settings, context }: Attempt): CapabilityCall {
+  return {
+    job,
+    input: given,
+    engine: settings.canvas.engine,
+    stores: settings.stores,
+    log: settings.log,
+    abort: (reason) => context?.abort(reason),
+    setFence: (fence) => context?.setFence(fence),
   };
 }

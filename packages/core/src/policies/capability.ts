@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ActiveJob } from '../engine/engine.ts';
+import type { ActiveJob, Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -10,6 +10,7 @@ export interface CapabilityCall {
   readonly job: ActiveJob;
   /** In the form that producers give. */
   readonly input: unknown;
+  readonly engine: Engine;
   readonly stores: Stores;
   readonly log: Logger;
   /** Aborts `ctx.signal`; the first reason stands. */
@@ -30,6 +31,11 @@ export interface Capability<Given, Settings> {
   readonly resolve: (given: Given, task: string) => Settings;
   /** Wraps the attempts of tasks that use it; what is thrown counts as thrown by the handler. */
   readonly run?: (call: CapabilityCall, settings: Settings, next: () => Promise<Outcome>) => Promise<Outcome>;
+  /**
+   * Called when the engine has the end of a job of such a task, whatever it was; not waited for, and not called when the process dies first:
+   * nothing may depend on it but speed and space.
+   */
+  readonly ended?: (call: CapabilityCall, settings: Settings) => Promise<void> | undefined;
 }
 
 /** Undefined when the task does not use it, which is all that costs a task that does not. */

@@ -20,6 +20,9 @@ const SIGNALS = {
   expired: 'task:expired',
 } as const satisfies Record<EndedKind, SignalName>;
 
+/** After these no attempt follows. */
+const ENDS: ReadonlySet<Outcome['kind']> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
+
 /** Takes jobs from lanes through the pipeline, and tells the process about it. */
 export class AttemptRunner {
   readonly #settings: ExecutionSettings;
@@ -48,10 +51,20 @@ export class AttemptRunner {
       const verdict = deciding instanceof Promise ? await deciding : deciding;
       crashpoint('after-record-before-ack');
       this.#log(outcome, attempt);
-      if (outcome.kind === 'replaced' || !this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
+      if (outcome.kind === 'replaced') return verdict;
+      const told = this.#signals.wants(SIGNALS[outcome.kind]);
+      const after = ENDS.has(outcome.kind) ? attempt.afterwards : [];
+      if (!told && after.length === 0) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
       const event = { ...describe(job), durationMs: performance.now() - startedAt };
-      return { ...verdict, recorded: () => this.#emit(outcome, event) };
+      return {
+        ...verdict,
+        recorded: () => {
+          if (told) this.#emit(outcome, event);
+          for (const act of after)
+            act()?.catch((error: unknown) => this.#settings.log.debug({ err: error, task: job.name }, 'a job was not tidied up after'));
+        },
+      };
     } finally {
       this.#running.remove(attempt);
     }

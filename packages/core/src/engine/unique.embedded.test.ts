@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { uniqueJobsContract } from './unique.contract.ts';
+
+onEmbedded(uniqueJobsContract);

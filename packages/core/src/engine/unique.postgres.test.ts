@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { uniqueJobsContract } from './unique.contract.ts';
+
+onPostgres(uniqueJobsContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { uniqueContract } from './unique.contract.ts';
+
+onEmbedded(uniqueContract);

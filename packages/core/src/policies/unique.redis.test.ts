@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { uniqueContract } from './unique.contract.ts';
+
+onRedis(uniqueContract);
