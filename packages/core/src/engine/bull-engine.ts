@@ -2,6 +2,7 @@ import { Queue, type IQueueBackend, type JobJson } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { AddBatch } from './add-batch.ts';
 import { BROADCAST_EVENT, BROADCAST_QUEUE, BroadcastFeed, KEPT_BROADCASTS } from './broadcast.ts';
+import { changeData } from './data.ts';
 import type { Driver } from './driver.ts';
 import { endJob } from './end.ts';
 import type {
@@ -114,6 +115,11 @@ export class BullEngine implements Engine {
     }
   }
 
+  async changeData(place: JobPlace, seen: unknown, change: (stored: unknown) => unknown): Promise<unknown> {
+    const { store } = this.#driver;
+    return changeData((known, next) => this.#write(() => store.swap(place, known, next)), seen, change);
+  }
+
   async broadcast(message: string): Promise<void> {
     await this.#write(() => this.#backend(BROADCAST_QUEUE).publishEvent({ event: BROADCAST_EVENT, message }, KEPT_BROADCASTS));
   }
@@ -156,10 +162,10 @@ export class BullEngine implements Engine {
     return this.#driver.guard(call);
   }
 
-  async #write(call: () => Promise<unknown>): Promise<void> {
+  async #write<T>(call: () => Promise<T>): Promise<T> {
     await this.#ready();
     try {
-      await this.#driver.guard(call);
+      return await this.#driver.guard(call);
     } catch (error) {
       throw toCallersError(error, this.label);
     }

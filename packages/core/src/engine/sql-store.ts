@@ -1,6 +1,7 @@
 import type { JobPlace, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
+import { swapOnSql } from './sql-data.ts';
 import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
 
@@ -36,6 +37,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
     failedChildren: (join) => sqlFailedChildren(pool, join),
     findMany: (places) => findMany(pool, places),
     take: (place, taking) => takeOnSql(pool, place, taking),
+    swap: (place, seen, next) => swapOnSql(pool, place, seen, next),
   };
 }
 
