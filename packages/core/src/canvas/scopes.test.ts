@@ -6,6 +6,7 @@ import type { Tree } from './tree.ts';
 
 const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => task(name)) as [Tree, Tree, Tree, Tree];
 const [h, i] = [task('h'), task('i')];
+const linked = <T extends Tree>(tree: T): T => ({ ...tree, links: [task('l')] });
 const withErrors = <T extends Tree>(tree: T, ...errors: readonly Tree[]): T => ({ ...tree, errors });
 
 /** Handlers that start when `index` fails because of `origins`. */
@@ -31,6 +32,12 @@ describe('a failing job starts the handlers', () => {
     ['none beyond a group that settles', withErrors(lenient('settle', withErrors(chain(a, b), h), c), i), 1, [], ['Rs0e0:h']],
     ['once when the chain has the same as the step', withErrors(chain(withErrors(a, h), b), h), 1, [0], []],
     ['both when they differ', withErrors(chain(withErrors(a, h), b), i), 1, [0], ['Rs0e0:i']],
+    ['of what follows a group with links', chain(linked(group(a, b)), withErrors(c, h), d), 3, [1], ['R-4e0:h']],
+    ['of the last task, after a group with links', chain(linked(group(a, b)), withErrors(c, h)), 3, [1], ['Re0:h']],
+    ['not again as the last task', chain(linked(group(a, b)), withErrors(c, h)), 4, [1, 3], []],
+    ['of the chain that follows a group with links', chain(linked(group(a, b)), withErrors(chain(c, d), h), a), 3, [1], ['Rs0e0:h']],
+    ['once when the chain has the same as its first task', chain(linked(group(a, b)), withErrors(c, h), d), 5, [1, 3], []],
+    ['not of a group that follows a group with links', chain(linked(group(a, b)), group(withErrors(c, h), d)), 3, [1], []],
     ['innermost first', withErrors(chain(withErrors(group(a, b), h), c), i), 3, [1], ['Rs0e0:h', 'Rs1e0:i']],
   ])('%s', (_, tree, index, origins, handlers) => {
     expect(started(tree, index, ...origins)).toEqual(handlers);

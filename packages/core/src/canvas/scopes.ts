@@ -1,6 +1,6 @@
 /** Which error handlers a failing job has to start. */
-import { placeOf, shapeOf, type RunPlace } from './nodes.ts';
-import type { Call, Fork, NodeIndex, Plan, Scope } from './plan.ts';
+import { isCall, isFork, placeOf, shapeOf, type RunPlace } from './nodes.ts';
+import { COLLECT, type Call, type Fork, type NodeIndex, type Plan, type Scope } from './plan.ts';
 
 /** A canvas to start, as the run `rootId`. */
 export interface Handler {
@@ -27,11 +27,14 @@ export function errorHandlers(run: RunPlace, index: NodeIndex, origins: readonly
   };
   for (const text of reported(plan, index, origins)) started.add(text);
   const itself = origins.length === 0 || isBarrier(plan, index, origins);
-  if (itself) start(placeOf(run, index).id, (plan.nodes[index] as Call).e);
+  const next = itself ? behindCollector(plan, index) : undefined;
+  for (const failed of itself ? [index, ...(next === undefined ? [] : [next])] : [])
+    start(placeOf(run, failed).id, (plan.nodes[failed] as Call).e);
   for (const [at, scope] of innermostFirst(plan)) {
     // What has not begun has not failed: the root is there from the start.
     const hasBegun = itself || origins.some((origin) => contains(scope, origin));
-    if ((hasBegun && reports(plan, index, scope)) || endsHere(plan, index, scope, origins)) start(`${run.rootId}s${at}`, scope.e);
+    const isReported = hasBegun && (reports(plan, index, scope) || isBehind(plan, scope, next, index));
+    if (isReported || endsHere(plan, index, scope, origins)) start(`${run.rootId}s${at}`, scope.e);
   }
   return handlers;
 }
@@ -48,10 +51,28 @@ export function isBarrier(plan: Plan, index: NodeIndex, origins: readonly NodeIn
   return fork !== undefined && 'm' in fork && origins.some((origin) => origin >= (b as NodeIndex) && origin < fork.z);
 }
 
+/**
+ * The task that follows a group is told of the group's failure as the join that it would be, also when a collector stands
+ * between them, for the group's links.
+ */
+function behindCollector(plan: Plan, index: NodeIndex): NodeIndex | undefined {
+  const { n, b } = plan.nodes[index] as Call;
+  if (shapeOf(plan, index).task !== COLLECT || b === undefined || !isFork(plan.nodes[b])) return undefined;
+  // Nobody publishes the root.
+  const next = n ?? ((plan.nodes[plan.root] as Call).b === index ? plan.root : undefined);
+  return next !== undefined && isCall(plan.nodes[next]) ? next : undefined;
+}
+
+/** The scope begins behind the collector. */
+function isBehind(plan: Plan, scope: Scope, next: NodeIndex | undefined, collector: NodeIndex): boolean {
+  return next !== undefined && !contains(scope, collector) && reports(plan, next, scope);
+}
+
 /** Handlers that failures further in have started already: equal ones are not started again. */
 function reported(plan: Plan, index: NodeIndex, origins: readonly NodeIndex[]): readonly string[] {
   return origins
     .filter((origin) => origin !== index)
+    .flatMap((origin) => [origin, behindCollector(plan, origin) ?? origin])
     .flatMap((origin) => [
       ...(((plan.nodes[origin] as Call).e ?? []) as readonly Plan[]),
       ...plan.scopes.filter((scope) => reports(plan, origin, scope)).flatMap(({ e }) => e),

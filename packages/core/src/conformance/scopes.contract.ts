@@ -120,6 +120,20 @@ export function scopeCases(scene: () => Scene): void {
       expect([seen('alarm').length, seen('flaky').length]).toEqual([0, 5]);
     });
 
+    it('of the task or chain after a group start once when the group fails, whether it has links or not', async () => {
+      const { id, fail, cat, alarm, siren, tagged, rec, seen, quiet } = scene();
+      const members = group(id.si(1), fail.si()).link(tagged('never'));
+      const last = await chain(members, cat.s().onError(alarm.s())).enqueue();
+      const middle = await chain(members, cat.s().onError(alarm.s()), rec.s()).onError(siren.s()).enqueue();
+      const inner = await chain(members, chain(cat.s(), cat.s()).onError(alarm.s()), rec.s()).enqueue();
+      for (const run of [last, middle, inner]) expect(await failureOf(run)).toMatchObject({ cause: { name: 'Boom' } });
+      await quiet();
+      const jobs = (failures: readonly unknown[]): readonly string[] => (failures as readonly CanvasFailure[]).map(({ jobId }) => jobId);
+      expect(jobs(seen('alarm')).toSorted()).toEqual([last, middle, inner].map((run) => run.member([0, 1]).id).toSorted());
+      expect(jobs(seen('siren'))).toEqual([middle.member([0, 1]).id]);
+      expect([seen('note'), seen('cat'), seen('rec')]).toEqual([[], [], []]);
+    });
+
     it('may be chords', async () => {
       const { fail, task, rec, seen, quiet } = scene();
       const taskOf = task('taskOf', (failure: CanvasFailure) => failure.task);

@@ -2,6 +2,7 @@ import { Queue, type IQueueBackend, type JobJson } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { AddBatch } from './add-batch.ts';
 import { BROADCAST_EVENT, BROADCAST_QUEUE, BroadcastFeed, KEPT_BROADCASTS } from './broadcast.ts';
+import { changeData } from './data.ts';
 import type { Driver } from './driver.ts';
 import { endJob } from './end.ts';
 import type {
@@ -129,6 +130,11 @@ export class BullEngine implements Engine {
     } catch (error) {
       throw toCallersError(error, this.label);
     }
+  }
+
+  async changeData(place: JobPlace, seen: unknown, change: (stored: unknown) => unknown): Promise<unknown> {
+    const { store } = this.#driver;
+    return changeData((known, next) => this.#write(() => store.swap(place, known, next)), seen, change);
   }
 
   async broadcast(message: string): Promise<void> {

@@ -311,6 +311,13 @@ export interface Engine {
    */
   end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow>;
   /**
+   * Replaces the data of a job by what `change` makes of it, unless it has changed since it was `seen`: then `change` is called
+   * again, with what it is now. Undefined leaves it as it is. One round trip, and one more for each time that it had changed.
+   * Returns the data as it is then; undefined when there is no such job.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`
+   */
+  changeData(place: JobPlace, seen: unknown, change: (stored: unknown) => unknown): Promise<unknown>;
+  /**
    * Tells every process of the app that listens, this one too; at most once, in order, lost when nobody listens.
    * @throws EngineUnavailableError; OxbowError `engine_refused`
    */

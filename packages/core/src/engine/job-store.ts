@@ -21,6 +21,12 @@ export type Taken =
   /** It can be taken. `seen` stands for its data as it is now, which is not what the call expected. */
   | { readonly seen: string; readonly data: unknown };
 
+/** A job's data as it was seen: JSON text of anybody's, or what {@link Swapped} has for it. */
+export type Seen = { readonly json: string } | { readonly stored: string };
+
+/** Whether a job's data was what the caller had seen; else what it is. */
+export type Swapped = 'swapped' | 'unknown' | { readonly stored: string; readonly data: unknown };
+
 /** What an engine does beyond BullMQ's own backend, each in one round trip. Lists are pages. */
 export interface JobStore {
   /** @throws OxbowError `run_over`, and then nothing was added. */
@@ -33,4 +39,6 @@ export interface JobStore {
   /** Undefined where as many calls for one job each are one round trip. */
   findMany?(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]>;
   take(place: JobPlace, taking: Taking): Promise<Taken>;
+  /** Replaces the data of a job by compare-and-set. */
+  swap(place: JobPlace, seen: Seen, next: string): Promise<Swapped>;
 }

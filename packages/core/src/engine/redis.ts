@@ -8,6 +8,7 @@ import type { LockAccess } from './lock-access.ts';
 import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
 import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
+import { swapOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
@@ -99,6 +100,7 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),
+    swap: (place, seen, next) => swapOnRedis(client, prefix, place, seen, next),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
+import { swapOnSql } from './sql-data.ts';
 import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
 import { addUniqueOnSql, leaveUniqueOnSql, uniqueTurnOnSql } from './sql-unique.ts';
@@ -44,6 +45,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
     uniqueTurn: (key, place) => uniqueTurnOnSql(pool, key, place),
     leaveUnique: (key, place) => leaveUniqueOnSql(pool, key, place),
     take: (place, taking) => takeOnSql(pool, place, taking),
+    swap: (place, seen, next) => swapOnSql(pool, place, seen, next),
   };
 }
 

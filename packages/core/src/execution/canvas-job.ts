@@ -2,6 +2,7 @@ import { isCall, placeOf } from '../canvas/nodes.ts';
 import { PLAN_VERSION, type Call, type CanvasMessage } from '../canvas/plan.ts';
 import { rootIdOf } from '../canvas/replaced.ts';
 import type { ActiveJob, JobPlace } from '../engine/engine.ts';
+import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 
 /** What makes a job a part of a run. */
@@ -31,6 +32,12 @@ export function readCanvasJob(job: Pick<ActiveJob, 'id' | 'queue'>, raw: unknown
   if (suffix < 1) return { kind: 'malformed', reason: `c.p: the id does not end in -${message.p}` };
   const runId = job.id.slice(0, suffix);
   return { kind: 'canvas', canvas: { message, runId, root: { queue: message.q ?? job.queue, id: rootIdOf(runId) } } };
+}
+
+/** The canvas part of a job's stored data; undefined when it has none. */
+export function messageIn(data: unknown): CanvasMessage | undefined {
+  const decoded = data === undefined ? undefined : decodeEnvelope(data);
+  return decoded?.kind === 'envelope' ? (decoded.envelope.canvas as CanvasMessage | undefined) : undefined;
 }
 
 /** Public id of the job before it; undefined where there is none, or a group. */

@@ -4,12 +4,13 @@ import { follow, type Continuation } from '../canvas/publish.ts';
 import { isReplacement, realPlace, replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace } from '../engine/engine.ts';
-import { LockLostError } from '../errors.ts';
+import { LockLostError, OxbowError } from '../errors.ts';
 import { toOutcome } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { decodeEnvelope, withCanvas } from '../task/envelope.ts';
+import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
-import type { CanvasJob } from './canvas-job.ts';
+import { messageIn, type CanvasJob } from './canvas-job.ts';
 import { toFlow } from './publication.ts';
 
 /**
@@ -57,19 +58,14 @@ function isRootCollector({ plan }: RunPlace, index: NodeIndex): boolean {
 /** Adds what follows, unless that must not be. Succeeds with the value that followers get. */
 async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continuation | undefined, value: unknown): Promise<Outcome> {
   if (continuing === undefined) return { kind: 'succeeded', value };
-  const { job, settings, context, envelope } = attempt;
+  const { job, settings, context } = attempt;
   const { engine, cancellations } = settings.canvas;
   // Another worker runs it again, and its value counts.
   if (context?.abortReason instanceof LockLostError) return { kind: 'put-back', delayMs: 0, reason: 'lock_lost' };
   const cancelled = cancellations.find(job.id);
   if (cancelled !== undefined) return toOutcome(cancelled);
   crashpoint('publish-before');
-  if (continuing.reference && envelope !== undefined && !('out' in canvas.message)) {
-    canvas.message = { ...canvas.message, out: await firstOut(attempt, value) };
-    attempt.envelope = { ...envelope, canvas: canvas.message };
-    await job.updateData(withCanvas(envelope, canvas.message));
-    crashpoint('out-recorded-before-publish');
-  }
+  if (continuing.reference && !('out' in canvas.message)) await recordOut(attempt, canvas, value);
   await engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
   crashpoint('published-before-complete');
   return { kind: 'succeeded', value: 'out' in canvas.message ? canvas.message.out : await firstPublished(attempt, continuing, value) };
@@ -82,11 +78,20 @@ async function firstPublished({ job, settings }: Attempt, { probe }: Continuatio
   return found === undefined ? value : valueIn(found.data);
 }
 
-/** The same for a value that lies in the job's own data. */
-async function firstOut({ job, settings }: Attempt, value: unknown): Promise<unknown> {
-  if (job.attemptsStarted === 1) return value;
-  const stored = messageIn((await settings.canvas.engine.find(job.queue, job.id))?.data);
-  return stored !== undefined && 'out' in stored ? stored.out : value;
+/** The same for a value that lies in the job's own data: the first one that is recorded counts. @throws OxbowError `run_over` when the job is gone */
+async function recordOut(attempt: Attempt, canvas: CanvasJob, value: unknown): Promise<void> {
+  const { job, settings } = attempt;
+  const stored = await settings.canvas.engine.changeData(job, job.data, (data) => {
+    const found = decodeEnvelope(data);
+    const message = messageIn(data) ?? canvas.message;
+    return found.kind !== 'envelope' || 'out' in message ? undefined : withCanvas(found.envelope, { ...message, out: value });
+  });
+  const message = messageIn(stored);
+  if (message === undefined || !('out' in message))
+    throw new OxbowError('run_over', `The job ${publicId(job.id, job.queue)} is gone, and with it its run.`);
+  canvas.message = message;
+  if (attempt.envelope !== undefined) attempt.envelope = { ...attempt.envelope, canvas: message };
+  crashpoint('out-recorded-before-publish');
 }
 
 /** What a former start of this job has come to, when it got as far as to publish what follows, or to record its value. */
@@ -118,9 +123,4 @@ export async function isKnownTo({ settings }: Attempt, parent: JobPlace | undefi
 
 function valueIn(data: unknown): unknown {
   return messageIn(data)?.v ?? null;
-}
-
-function messageIn(data: unknown): CanvasJob['message'] | undefined {
-  const decoded = decodeEnvelope(data);
-  return decoded.kind === 'envelope' ? (decoded.envelope.canvas as CanvasJob['message'] | undefined) : undefined;
 }

@@ -1,10 +1,9 @@
-import type { CanvasMessage, Plan } from '../canvas/plan.ts';
+import type { Plan } from '../canvas/plan.ts';
 import type { RunPlace } from '../canvas/nodes.ts';
 import { isReplacement } from '../canvas/replaced.ts';
 import type { Engine } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
-import type { CanvasJob } from './canvas-job.ts';
+import { messageIn, type CanvasJob } from './canvas-job.ts';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 
@@ -59,8 +58,7 @@ export class PlanCache {
 
   async #load(runId: string, root: CanvasJob['root']): Promise<Plan> {
     const job = await this.#engine.find(root.queue, root.id);
-    const decoded = job === undefined ? undefined : decodeEnvelope(job.data);
-    const message = decoded?.kind === 'envelope' ? (decoded.envelope.canvas as CanvasMessage | undefined) : undefined;
+    const message = messageIn(job?.data);
     const plan = isReplacement(runId) ? message?.rep : message?.plan;
     if (plan === undefined) throw new OxbowError('run_over', `The run ${root.id}@${root.queue} is over: its last job is gone.`);
     return plan;

@@ -1,9 +1,9 @@
 import { placeOf, shapeOf, type RunPlace } from '../canvas/nodes.ts';
-import type { CanvasMessage, NodeIndex } from '../canvas/plan.ts';
+import type { NodeIndex } from '../canvas/plan.ts';
 import { realPlace } from '../canvas/replaced.ts';
 import type { Engine, JobPlace } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
+import { messageIn } from './canvas-job.ts';
 
 /**
  * A value that is on record with the call that gave it: with its join once it has ended, in its own data before.
@@ -22,7 +22,6 @@ export async function referencedValue(engine: Engine, run: RunPlace, publisher: 
 
 async function recorded(engine: Engine, { queue, id }: JobPlace): Promise<{ readonly value: unknown } | undefined> {
   const job = await engine.find(queue, id);
-  const decoded = job === undefined ? undefined : decodeEnvelope(job.data);
-  const message = decoded?.kind === 'envelope' ? (decoded.envelope.canvas as CanvasMessage | undefined) : undefined;
+  const message = messageIn(job?.data);
   return message === undefined || !('out' in message) ? undefined : { value: message.out };
 }

@@ -1,12 +1,15 @@
 import type { RunPlace } from '../canvas/nodes.ts';
-import type { Plan } from '../canvas/plan.ts';
+import type { CanvasMessage, Plan } from '../canvas/plan.ts';
 import { first, follow } from '../canvas/publish.ts';
 import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { ActiveJob } from '../engine/engine.ts';
+import { OxbowError } from '../errors.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import { withCanvas } from '../task/envelope.ts';
+import { decodeEnvelope, withCanvas } from '../task/envelope.ts';
+import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
+import { messageIn } from './canvas-job.ts';
 import { gather } from './gathering.ts';
 import { toFlow } from './publication.ts';
 
@@ -34,24 +37,34 @@ async function gathered(attempt: Attempt, plan: Plan): Promise<Outcome> {
   return { kind: 'succeeded', value: join.value };
 }
 
-/** Records what replaces the job, and adds its first jobs; what a former start has done is not done again. */
+/** Adds the first jobs of what replaces the job; what a former start has added is not added again. */
 export async function startReplacement(attempt: Attempt): Promise<void> {
-  const { job, settings, canvas, envelope } = attempt;
-  if (envelope === undefined) throw new Error('replacement before envelope');
+  const { job, settings, canvas } = attempt;
   const recorded = canvas?.message.rep;
-  const plan = recorded ?? attempt.replacement;
-  if (plan === undefined) throw new Error('A policy must not make up the outcome "replaced".');
-  if (recorded === undefined) {
-    await job.updateData(withCanvas(envelope, { ...(canvas?.message ?? { l: 1 }), rep: plan }));
-    crashpoint('replacement-recorded-before-add');
-  }
+  const plan = recorded ?? (await record(attempt));
   const drafts = first(runOf(job, plan));
   const [probe] = drafts;
   if (probe === undefined) return;
   const { engine } = settings.canvas;
-  if (recorded !== undefined && (await engine.find(probe.queue, probe.id)) !== undefined) return;
+  if (job.attemptsStarted > 1 && (await engine.find(probe.queue, probe.id)) !== undefined) return;
   await engine.addFlow(toFlow(drafts));
   crashpoint('replacement-added-before-park');
+}
+
+/** Of several attempts that live at once the one that is recorded first says what replaces the job. @throws OxbowError `run_over` when the job is gone */
+async function record({ job, settings, envelope, replacement: plan }: Attempt): Promise<Plan> {
+  if (envelope === undefined) throw new Error('replacement before envelope');
+  if (plan === undefined) throw new Error('A policy must not make up the outcome "replaced".');
+  const stored = await settings.canvas.engine.changeData(job, job.data, (data) => {
+    const found = decodeEnvelope(data);
+    const now = found.kind === 'envelope' ? found.envelope : envelope;
+    const message = (now.canvas ?? { l: 1 }) as CanvasMessage;
+    return message.rep === undefined ? withCanvas(now, { ...message, rep: plan }) : undefined;
+  });
+  const rep = messageIn(stored)?.rep;
+  if (rep === undefined) throw new OxbowError('run_over', `The job ${publicId(job.id, job.queue)} is gone, and with it its run.`);
+  crashpoint('replacement-recorded-before-add');
+  return rep;
 }
 
 export function runOf({ id, queue }: Pick<ActiveJob, 'id' | 'queue'>, plan: Plan): RunPlace {

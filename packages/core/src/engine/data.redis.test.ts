@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { dataContract } from './data.contract.ts';
+
+onRedis(dataContract);

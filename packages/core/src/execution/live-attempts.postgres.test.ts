@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { liveAttemptsContract } from './live-attempts.contract.ts';
+
+onPostgres(liveAttemptsContract);
