@@ -137,7 +137,11 @@ export interface ActiveJob {
 export type Verdict = { readonly recorded?: (() => void) | undefined } & Decision;
 
 type Decision =
-  | { readonly kind: 'complete'; readonly value: unknown }
+  /**
+   * `flow` is added in the same atomic step, as by {@link Engine.addFlow}, and only while the job's lock is this lane's. When that is refused
+   * because its run is over, the job is put back: who starts it again finds out.
+   */
+  | { readonly kind: 'complete'; readonly value: unknown; readonly flow?: readonly FlowJob[] | undefined }
   /** Final: no attempt follows. */
   | { readonly kind: 'fail'; readonly error: Error }
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type Span } from 'bullmq';
+import { FollowUpRefused } from './follow-up.ts';
 import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';
 
@@ -93,6 +94,10 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     try {
       return await this.#fetching(() => super.handleCompleted(result, job, token, ...rest));
     } catch (error) {
+      if (error instanceof FollowUpRefused) {
+        await job.moveToWait(token);
+        throw new WaitingError();
+      }
       if ((error as { readonly code?: unknown }).code !== PENDING_CHILDREN) throw error;
       throw await park(job, token);
     }

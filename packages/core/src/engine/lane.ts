@@ -1,6 +1,7 @@
 import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
+import { followUp } from './follow-up.ts';
 import { LaneWorker, park } from './lane-worker.ts';
 import { LostFetches } from './lost-fetches.ts';
 import { guardLane, type LaneGuard } from './renewal-thread.ts';
@@ -126,7 +127,9 @@ export class BullLane implements Lane {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
-      return verdict.kind === 'complete' ? verdict.value : await settle(job, token, verdict);
+      if (verdict.kind !== 'complete') return await settle(job, token, verdict);
+      if (verdict.flow !== undefined) followUp(job, verdict.flow);
+      return verdict.value;
     } finally {
       // A job whose lock was lost can run here twice.
       if (this.#running.get(id) === running) this.#running.delete(id);

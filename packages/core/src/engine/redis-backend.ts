@@ -1,6 +1,9 @@
 import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { FlowJob } from './engine.ts';
+import { FollowUpRefused, followUpOf } from './follow-up.ts';
 import { RedisActiveJobs } from './redis-active-jobs.ts';
+import { RedisFollowUp, REFUSED } from './redis-follow-up.ts';
 import { isRefusal } from './refusal.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
 
@@ -22,14 +25,24 @@ export class LeanRedisBackend extends RedisQueueBackend {
   readonly clients: readonly Redis[];
   readonly #client: Redis;
   readonly #calls = new Map<string, ScriptCalls>();
+  /** Of calls of moveToFinished, by their arguments. */
+  readonly #flows = new WeakMap<object, readonly FlowJob[]>();
+  readonly #prefix: string;
+  #followUp: RedisFollowUp | undefined;
 
-  constructor(clients: readonly [Redis, ...Redis[]], ...backend: ConstructorParameters<typeof RedisQueueBackend>) {
+  constructor(
+    { clients, prefix }: { readonly clients: readonly [Redis, ...Redis[]]; readonly prefix: string },
+    ...backend: ConstructorParameters<typeof RedisQueueBackend>
+  ) {
     super(...backend);
+    this.#prefix = prefix;
     this.clients = clients;
     this.#client = clients[0];
   }
 
   override execCommand(...[client, name, args]: Parameters<Exec>): ReturnType<Exec> {
+    const flow = name === 'moveToFinished' ? this.#flows.get(args) : undefined;
+    if (flow !== undefined) return this.#finish(args as ScriptArgument[], flow);
     const calls = isPipeline(client) ? undefined : this.#callsOf(name);
     if (calls === undefined) return super.execCommand(client, name, args);
     return calls.send(this.#client, args as ScriptArgument[]).catch(async (error: unknown) => {
@@ -42,6 +55,29 @@ export class LeanRedisBackend extends RedisQueueBackend {
       }
       throw name === 'moveToFinished' && isRefusal(refusal) ? Object.assign(refusal, REPEATED) : refusal;
     });
+  }
+
+  override moveToCompletedArgs(
+    ...args: Parameters<RedisQueueBackend['moveToCompletedArgs']>
+  ): ReturnType<RedisQueueBackend['moveToCompletedArgs']> {
+    const [job] = args;
+    const flow = followUpOf(job);
+    const finishing = super.moveToCompletedArgs(...args);
+    if (flow !== undefined) this.#flows.set(finishing, flow);
+    return finishing;
+  }
+
+  /** @throws FollowUpRefused */
+  async #finish(args: readonly ScriptArgument[], flow: readonly FlowJob[]): Promise<unknown> {
+    this.#followUp ??= new RedisFollowUp(this.#scriptOf('moveToFinished')?.lua ?? '');
+    let result: unknown;
+    try {
+      result = await this.#followUp.finish(this.#client, args, flow, this.#prefix);
+    } catch (error) {
+      throw isRefusal(error) ? Object.assign(error, REPEATED) : error;
+    }
+    if (result === REFUSED) throw new FollowUpRefused();
+    return result;
   }
 
   activeJobs(): RedisActiveJobs {
@@ -105,6 +141,14 @@ export function createBackendFactory({ prefix, version, connect }: BackendOption
     const reader = withBlockingConnection ? connect(`${client.options.connectionName}:${name}`) : undefined;
     const blocking = reader && new Connection(reader, { shared: false, blocking: true });
     const clients = [client, ...(reader === undefined ? [] : [reader])] as const;
-    return new LeanRedisBackend(clients, connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), opts, blocking);
+    return new LeanRedisBackend(
+      { clients, prefix },
+      connection,
+      name,
+      keys.getKeys(name),
+      (type) => keys.toKey(name, type),
+      opts,
+      blocking,
+    );
   };
 }

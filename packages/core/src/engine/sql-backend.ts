@@ -15,7 +15,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresQueueBackend, type IQueueBackend, type JobJson, type PgQueryResult, type WorkerOptions } from 'bullmq';
 import { OxbowError } from '../errors.ts';
+import type { FlowJob } from './engine.ts';
+import { followUpOf } from './follow-up.ts';
 import { escapeJson, escapeText, repairNestedJson } from './json-escape.ts';
+import type { SqlPool } from './sql-flow.ts';
+import { completeOnSql } from './sql-follow-up.ts';
 import { removeUnprocessedChildren, retryFinishedJob, type SqlJob } from './sql-flows.ts';
 import { ThinnedRetention } from './thinned-retention.ts';
 
@@ -116,13 +120,15 @@ export class SqlBackend extends PostgresQueueBackend {
   override async moveToCompleted(
     ...[job, value, remove, token, fetchNext]: Completed
   ): ReturnType<PostgresQueueBackend['moveToCompleted']> {
-    return super.moveToCompleted(
-      job,
-      value,
-      this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete),
-      token,
-      fetchNext,
-    );
+    const id = job.id as string;
+    const flow = followUpOf(job);
+    if (flow !== undefined) this.#flows.set(id, flow);
+    try {
+      const due = this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete);
+      return await super.moveToCompleted(job, value, due, token, fetchNext);
+    } finally {
+      if (flow !== undefined) this.#flows.delete(id);
+    }
   }
 
   override async moveToFailed(
@@ -169,6 +175,12 @@ export class SqlBackend extends PostgresQueueBackend {
     this.#backingOff = undefined;
   }
 
+  get #flows(): Map<string, readonly FlowJob[]> {
+    let own = flows.get(this);
+    if (own === undefined) flows.set(this, (own = new Map<string, readonly FlowJob[]>()));
+    return own;
+  }
+
   #job(id: string): SqlJob {
     return { connection: this.connection, opts: this.opts, queue: this.queueName, id };
   }
@@ -194,6 +206,9 @@ function escapeData(job: JobJson): JobJson {
 const stockRun = PostgresQueueBackend.prototype['run'] as Run;
 const stockFetchEvents = PostgresQueueBackend.prototype['fetchEvents'] as FetchEvents;
 
+/** What is to be added with the ends that are being told, by backend and job. */
+const flows = new WeakMap<PostgresQueueBackend, Map<string, readonly FlowJob[]>>();
+
 const escapingRun: Run = function run(command, params) {
   const json = USER_JSON[command];
   const text = USER_TEXT[command];
@@ -201,7 +216,9 @@ const escapingRun: Run = function run(command, params) {
   const escaped = [...params];
   for (const index of json ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeJson(escaped[index]);
   for (const index of text ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeText(escaped[index]);
-  return stockRun.call(this, command, escaped);
+  const flow = command.startsWith('move_to_completed') ? flows.get(this)?.get(escaped[1] as string) : undefined;
+  if (flow === undefined) return stockRun.call(this, command, escaped);
+  return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, flow });
 };
 
 const repairingFetchEvents: FetchEvents = async function fetchEvents(cursor) {

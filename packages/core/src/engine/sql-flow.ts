@@ -15,7 +15,7 @@ const FULL = 1000;
 /** Its parent is held by another transaction. */
 const HELD = 1;
 /** What oxbow_add_flows raises when its look was overtaken. */
-const OVERTAKEN = 'OX001';
+export const OVERTAKEN = 'OX001';
 const TRIES = 3;
 
 interface Waiting {
@@ -79,31 +79,36 @@ export class SqlFlowBatch {
   }
 
   async #store(batch: readonly Waiting[]): Promise<readonly Refused[]> {
-    const parents = new Map<string, JobPlace>();
-    const queues = new Set<string>();
-    const jobs: string[] = [];
-    for (const [flow, { jobs: own }] of batch.entries()) {
-      const children = new Map(own.map((job) => [keyOf(job), 0]));
-      for (const { parent } of own) {
-        if (parent === undefined) continue;
-        const known = children.get(keyOf(parent));
-        if (known === undefined) parents.set(keyOf(parent), parent);
-        else children.set(keyOf(parent), known + 1);
-      }
-      for (const job of own) {
-        const { parent } = job;
-        queues.add(job.queue).add(parent?.queue ?? job.queue);
-        const inside = parent !== undefined && children.has(keyOf(parent));
-        jobs.push(toFlowJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
-      }
-    }
-    const outside = [...parents.values()];
     const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(
       'SELECT oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused',
-      [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
+      [...toFlowParams(batch.map(({ jobs }) => jobs)), batch.length === 1],
     );
     return rows[0]?.refused ?? [];
   }
+}
+
+/** The first four parameters of oxbow_add_flows. */
+export function toFlowParams(flows: readonly (readonly FlowJob[])[]): readonly unknown[] {
+  const parents = new Map<string, JobPlace>();
+  const queues = new Set<string>();
+  const jobs: string[] = [];
+  for (const [flow, own] of flows.entries()) {
+    const children = new Map(own.map((job) => [keyOf(job), 0]));
+    for (const { parent } of own) {
+      if (parent === undefined) continue;
+      const known = children.get(keyOf(parent));
+      if (known === undefined) parents.set(keyOf(parent), parent);
+      else children.set(keyOf(parent), known + 1);
+    }
+    for (const job of own) {
+      const { parent } = job;
+      queues.add(job.queue).add(parent?.queue ?? job.queue);
+      const inside = parent !== undefined && children.has(keyOf(parent));
+      jobs.push(toFlowJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
+    }
+  }
+  const outside = [...parents.values()];
+  return [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id)];
 }
 
 /** A job as oxbow_add_flows reads it. Its data is JSON text already. */

@@ -173,6 +173,45 @@ BEGIN
 END;
 $$;`;
 
+/**
+ * Adds a flow, then completes a job as BullMQ does. The flow is left out when the job is not to complete: another has its lock, or it
+ * has children that have not ended; BullMQ's function says so then. Raises OX002 when the flow is refused.
+ */
+const COMPLETE = `
+CREATE OR REPLACE FUNCTION oxbow_complete(
+  p_jobs jsonb, p_queues text[], p_parent_queues text[], p_parent_ids text[], p_fetches boolean,
+  p_queue text, p_id text, p_token text, p_return_value jsonb, p_finished_on bigint, p_remove_all boolean, p_keep_age bigint, p_keep_count integer,
+  p_lock_ms bigint DEFAULT NULL, p_now bigint DEFAULT NULL, p_name text DEFAULT NULL, p_limiter_max integer DEFAULT NULL,
+  p_limiter_duration bigint DEFAULT NULL
+) RETURNS SETOF job
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_parent_queue text;
+  v_parent_id    text;
+  v_refused      jsonb;
+BEGIN
+  -- In the order of move_to_completed: it would deadlock with the end of a sibling.
+  PERFORM lock_finalization_queues(p_queue, p_id);
+  SELECT parent_queue, parent_id INTO v_parent_queue, v_parent_id FROM job WHERE queue = p_queue AND id = p_id;
+  IF v_parent_id IS NOT NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtext('bullmq:parent:' || v_parent_queue || ':' || v_parent_id));
+  END IF;
+  PERFORM FROM job WHERE queue = p_queue AND id = p_id AND state = 'active' AND lock_token = p_token AND pending_deps = 0 FOR UPDATE;
+  IF FOUND THEN
+    v_refused := oxbow_add_flows(p_jobs, p_queues, p_parent_queues, p_parent_ids, true);
+    IF v_refused IS NOT NULL THEN
+      RAISE EXCEPTION 'what follows the job was refused' USING ERRCODE = 'OX002', DETAIL = v_refused::text;
+    END IF;
+  END IF;
+  IF p_fetches THEN
+    RETURN QUERY SELECT * FROM move_to_completed_fetch(p_queue, p_id, p_token, p_return_value, p_finished_on, p_remove_all, p_keep_age,
+      p_keep_count, p_lock_ms, p_now, p_name, p_limiter_max, p_limiter_duration);
+  ELSE
+    PERFORM move_to_completed(p_queue, p_id, p_token, p_return_value, p_finished_on, p_remove_all, p_keep_age, p_keep_count);
+  END IF;
+END;
+$$;`;
+
 /** What children of $1, $2 returned: those of $3 and $4 that succeeded. Joins as {@link ADD_FLOWS} does. */
 const CHILD_VALUES = `
 CREATE OR REPLACE FUNCTION oxbow_child_values(p_parent_queue text, p_parent_id text, p_queues text[], p_ids text[])
@@ -205,5 +244,5 @@ CREATE OR REPLACE FUNCTION oxbow_version() RETURNS integer LANGUAGE sql AS $$ SE
 
 /** The client's search path names the schema. One transaction. */
 export async function createFunctions(client: Pick<PgPoolClient, 'query'>): Promise<void> {
-  await client.query([TO_THE_HEAD, ADD_FLOWS, CHILD_VALUES, BY_INDEX, STORE_SCHEMA, VERSION].join('\n'));
+  await client.query([TO_THE_HEAD, ADD_FLOWS, COMPLETE, CHILD_VALUES, BY_INDEX, STORE_SCHEMA, VERSION].join('\n'));
 }

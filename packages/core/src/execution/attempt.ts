@@ -1,5 +1,5 @@
 import type { Plan } from '../canvas/plan.ts';
-import type { ActiveJob } from '../engine/engine.ts';
+import type { ActiveJob, FlowJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
@@ -41,6 +41,8 @@ export interface Attempt {
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
   replacement: Plan | undefined;
+  /** What follows it in its run: added when it completes, in one step. */
+  following: readonly FlowJob[] | undefined;
   /** To be called when the engine has the end of the job. */
   readonly afterwards: (() => Promise<void> | undefined)[];
 }
@@ -57,6 +59,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     given: undefined,
     origins: undefined,
     replacement: undefined,
+    following: undefined,
     afterwards: [],
   };
 }

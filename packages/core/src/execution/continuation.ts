@@ -65,8 +65,14 @@ async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continua
   const cancelled = cancellations.find(job.id);
   if (cancelled !== undefined) return toOutcome(cancelled);
   crashpoint('publish-before');
+  const flow = toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` });
+  // Nobody else can have published anything, and nothing is recorded before.
+  if (job.attemptsStarted === 1 && !continuing.reference) {
+    attempt.following = flow;
+    return { kind: 'succeeded', value };
+  }
   if (continuing.reference && !('out' in canvas.message)) await recordOut(attempt, canvas, value);
-  await engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
+  await engine.addFlow(flow);
   crashpoint('published-before-complete');
   return { kind: 'succeeded', value: 'out' in canvas.message ? canvas.message.out : await firstPublished(attempt, continuing, value) };
 }

@@ -17,7 +17,7 @@ import { withFailure, type FailedEnd } from '../task/envelope.ts';
 export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise<Verdict> {
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'complete', value: outcome.value };
+      return { kind: 'complete', value: outcome.value, flow: attempt.following };
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':

@@ -1,0 +1,38 @@
+import type { PgQueryResult } from 'bullmq';
+import type { FlowJob } from './engine.ts';
+import { FollowUpRefused } from './follow-up.ts';
+import { codeOf } from './postgres-errors.ts';
+import { OVERTAKEN, toFlowParams, type SqlPool } from './sql-flow.ts';
+
+/** What oxbow_complete raises when the flow is refused. */
+const REFUSED = 'OX002';
+const TRIES = 3;
+
+/** BullMQ's move_to_completed and move_to_completed_fetch, by what they are called with, and the flow before. */
+const COMPLETE: Readonly<Record<string, string>> = {
+  move_to_completed: 'SELECT * FROM oxbow_complete($9::jsonb, $10, $11, $12, false, $1, $2, $3, $4, $5, $6, $7, $8)',
+  move_to_completed_fetch: `SELECT * FROM oxbow_complete($14::jsonb, $15, $16, $17, true, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+};
+
+/**
+ * Completes a job and adds what follows it, in one statement.
+ *
+ * @param command - BullMQ's, with its `params`.
+ * @throws FollowUpRefused
+ */
+export async function completeOnSql(
+  pool: SqlPool,
+  { command, params, flow }: { readonly command: string; readonly params: readonly unknown[]; readonly flow: readonly FlowJob[] },
+): Promise<PgQueryResult> {
+  const text = COMPLETE[command];
+  if (text === undefined) throw new Error(`${command} ends no job`);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.query(text, [...params, ...toFlowParams([flow])]);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === REFUSED) throw new FollowUpRefused();
+      if (code !== OVERTAKEN || tries === TRIES) throw error;
+    }
+  }
+}
