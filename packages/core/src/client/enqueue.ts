@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import { crashpoint } from '../crashpoint.ts';
-import type { Engine, NewJob } from '../engine/engine.ts';
+import type { Addition, Engine, NewJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { once } from '../execution/attempt.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
@@ -15,6 +15,8 @@ import { parseOptions } from '../task/options.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
+import { executorOption, type SqlExecutor } from '../task/sql-executor.ts';
+import { addTogether, transactionsOf } from './transaction.ts';
 
 /** How one job is to run. */
 export interface EnqueueOptions {
@@ -32,6 +34,11 @@ export interface EnqueueOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Runs of the handler in all, 1–100. @defaultValue the task's `retry.attempts` */
   readonly attempts?: number;
+  /**
+   * The open transaction that the job is to be part of, on Postgres and embedded: a `pg` client that has begun one, or the `tx` of
+   * `app.transaction`. The job is seen from its commit on, and is gone with its rollback.
+   */
+  readonly tx?: SqlExecutor;
 }
 
 /** What an app declares of a queue. */
@@ -61,11 +68,12 @@ const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   queue: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
+  tx: executorOption.optional(),
 }) as z.ZodType<EnqueueOptions>;
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
-/** Checks one enqueue and writes it down as a job; nothing is sent yet. @throws InvalidInputError, SerializationError, OxbowError `invalid_options` */
+/** Checks one enqueue and writes it down as a job; nothing is sent yet. @throws InvalidInputError, SerializationError, OxbowError `invalid_options`, `transaction_unsupported` */
 export function prepareJob(
   settings: EnqueueSettings,
   task: TaskDefinition,
@@ -74,6 +82,7 @@ export function prepareJob(
   id: string = newJobId(),
 ): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
+  if (given.tx !== undefined) transactionsOf(settings.engine, `enqueue of "${task.name}": tx`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
   if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given, id));
   return write(settings, task, input, given, id);
@@ -83,6 +92,7 @@ export interface Prepared {
   readonly queue: string;
   readonly job: NewJob;
   readonly call: EnqueueCall;
+  readonly tx: SqlExecutor | undefined;
 }
 
 function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, id: string): Prepared {
@@ -106,7 +116,7 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
     ...(priority === undefined ? {} : { priority }),
     ...(attempts === undefined ? {} : { attempts }),
   };
-  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra } };
+  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra }, tx: options.tx };
 }
 
 function delayOf({ delay, at }: EnqueueOptions, now: number, task: string): number {
@@ -141,25 +151,38 @@ function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
   return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
 }
 
-/** Sends a prepared job through the policies that wrap enqueues. */
-export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<void> {
-  const { queue, job } = prepared;
-  const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
-  if (wrapping.length === 0) await settings.engine.add(queue, job);
-  else await wrapped(settings, wrapping, prepared);
+/** Sends a prepared job through the policies that wrap enqueues. Resolves to where it stands when that is a transaction of the caller's. */
+export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<Addition | undefined> {
+  const { queue, job, tx } = prepared;
+  const { engine, policies, signals } = settings;
+  let addition: Addition | undefined;
+  const add = async (to: string, last: NewJob): Promise<void> => {
+    if (tx === undefined) await engine.add(to, last);
+    else addition = await addTogether(engine, [{ ...last, queue: to }], tx);
+  };
+  const wrapping = policies.filter((policy) => policy.enqueue !== undefined);
+  if (wrapping.length === 0) await add(queue, job);
+  else await wrapped(settings, wrapping, prepared, add);
   crashpoint('after-add-before-reply');
-  announce(settings.signals, queue, job);
+  announce(signals, queue, job, addition);
+  return addition;
 }
 
-export function announce(signals: SignalBus, queue: string, job: NewJob): void {
-  if (signals.wants('task:enqueued')) signals.emit('task:enqueued', { id: publicId(job.id, queue), task: job.name, queue });
+/** At once, or at the commit where that is told. */
+export function announce(signals: SignalBus, queue: string, job: NewJob, addition?: Addition): void {
+  if (!signals.wants('task:enqueued')) return;
+  const emit = (): void => signals.emit('task:enqueued', { id: publicId(job.id, queue), task: job.name, queue });
+  if (addition?.ended === undefined) emit();
+  else void addition.ended.then((committed) => committed && emit());
 }
+
+type Add = (queue: string, job: NewJob) => Promise<void>;
 
 /** A policy may change input and headers; they are checked and written again. */
-async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], { job, call }: Prepared): Promise<void> {
+async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], { job, call }: Prepared, send: Add): Promise<void> {
   const add = async (last: EnqueueCall): Promise<void> => {
     const data = last === call ? job.data : rewrite(settings, job, last);
-    await settings.engine.add(last.queue, { ...job, data });
+    await send(last.queue, { ...job, data });
   };
   const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
     (next, policy) => (current) => {

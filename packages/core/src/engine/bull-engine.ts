@@ -17,6 +17,7 @@ import type {
   LaneOptions,
   NewJob,
   StoredJob,
+  Transactions,
 } from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
 import type { ChildValue } from './job-store.ts';
@@ -32,6 +33,7 @@ export class BullEngine implements Engine {
   readonly label: string;
   readonly laneSize: number;
   readonly feed: BroadcastFeed;
+  readonly transactions: Transactions | undefined;
   readonly #driver: Driver;
   readonly #onOpen: (facts: EngineFacts) => void;
   readonly #queues = new Map<string, BullQueue>();
@@ -47,6 +49,7 @@ export class BullEngine implements Engine {
     this.label = driver.label;
     this.laneSize = driver.laneSize;
     this.feed = new BroadcastFeed(driver.feed);
+    this.transactions = driver.transactions && whenReady(driver.transactions, () => this.#ready());
   }
 
   get connected(): boolean | undefined {
@@ -193,6 +196,24 @@ export class BullEngine implements Engine {
     }
     return batch;
   }
+}
+
+function whenReady(transactions: Transactions, ready: () => Promise<void>): Transactions {
+  return {
+    run: async (work) => {
+      await ready();
+      return transactions.run(work);
+    },
+    add: async (tx, jobs) => {
+      await ready();
+      return transactions.add(tx, jobs);
+    },
+    has: async (tx, place) => {
+      await ready();
+      return transactions.has(tx, place);
+    },
+    assertOutside: () => transactions.assertOutside(),
+  };
 }
 
 function atOnce(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {

@@ -19,6 +19,7 @@ import { PostgresPool } from './postgres-pool.ts';
 import { postgresTarget, type PostgresTarget, type PostgresTargetOptions } from './postgres-target.ts';
 import { SqlFeed } from './sql-feed.ts';
 import { createSqlStore } from './sql-store.ts';
+import { SqlTransactions } from './sql-transactions.ts';
 
 export interface PostgresDriverOptions extends PostgresTargetOptions {
   readonly onError: (error: Error) => void;
@@ -45,6 +46,7 @@ class PostgresDriver implements Driver {
   readonly backend: BackendFactory<PostgresBackend>;
   readonly store: JobStore;
   readonly lockAccess: LockAccess;
+  readonly transactions: SqlTransactions;
   readonly #target: PostgresTarget;
   readonly #pool: PostgresPool;
   readonly #listener: PostgresListener;
@@ -61,6 +63,14 @@ class PostgresDriver implements Driver {
     const ready = (): Promise<EngineFacts> => this.open();
     this.backend = createPostgresBackends({ pool: this.#pool, listener: this.#listener, schema: this.#target.schema, ready });
     this.store = createSqlStore(this.#pool);
+    this.transactions = new SqlTransactions({
+      schema: `"${this.#target.schema}"`,
+      label: this.label,
+      pool: this.#pool,
+      session: () => this.#pool.session(),
+      guard: (call) => this.guard(call),
+      alone: false,
+    });
     const patient = { query: <Row>(text: string, params?: readonly unknown[]) => this.guard(() => this.#pool.query<Row>(text, params)) };
     this.feed = new SqlFeed({ connect: () => this.#subscribe() }, new WindowedEvents(patient));
   }

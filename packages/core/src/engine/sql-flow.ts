@@ -11,7 +11,7 @@ export interface SqlPool {
 }
 
 /** A statement takes no further flow when it has this many jobs. */
-const FULL = 1000;
+export const FULL = 1000;
 /** Its parent is held by another transaction. */
 const HELD = 1;
 /** What oxbow_add_flows raises when its look was overtaken. */
@@ -24,7 +24,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-interface Refused {
+export interface Refused {
   readonly flow: number;
   readonly code: FlowRefusal | typeof HELD;
   readonly id: string;
@@ -79,31 +79,40 @@ export class SqlFlowBatch {
   }
 
   async #store(batch: readonly Waiting[]): Promise<readonly Refused[]> {
-    const parents = new Map<string, JobPlace>();
-    const queues = new Set<string>();
-    const jobs: string[] = [];
-    for (const [flow, { jobs: own }] of batch.entries()) {
-      const children = new Map(own.map((job) => [keyOf(job), 0]));
-      for (const { parent } of own) {
-        if (parent === undefined) continue;
-        const known = children.get(keyOf(parent));
-        if (known === undefined) parents.set(keyOf(parent), parent);
-        else children.set(keyOf(parent), known + 1);
-      }
-      for (const job of own) {
-        const { parent } = job;
-        queues.add(job.queue).add(parent?.queue ?? job.queue);
-        const inside = parent !== undefined && children.has(keyOf(parent));
-        jobs.push(toJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
-      }
-    }
-    const outside = [...parents.values()];
+    const { jobs, queues, outside } = toArguments(batch.map((one) => one.jobs));
     const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(
       'SELECT oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused',
-      [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
+      [jobs, queues, outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
     );
     return rows[0]?.refused ?? [];
   }
+}
+
+/** What oxbow_add_flows takes: the jobs as JSON text, their queues, and parents that are not among them. */
+export function toArguments(flows: readonly (readonly FlowJob[])[]): {
+  readonly jobs: string;
+  readonly queues: readonly string[];
+  readonly outside: readonly JobPlace[];
+} {
+  const parents = new Map<string, JobPlace>();
+  const queues = new Set<string>();
+  const jobs: string[] = [];
+  for (const [flow, own] of flows.entries()) {
+    const children = new Map(own.map((job) => [keyOf(job), 0]));
+    for (const { parent } of own) {
+      if (parent === undefined) continue;
+      const known = children.get(keyOf(parent));
+      if (known === undefined) parents.set(keyOf(parent), parent);
+      else children.set(keyOf(parent), known + 1);
+    }
+    for (const job of own) {
+      const { parent } = job;
+      queues.add(job.queue).add(parent?.queue ?? job.queue);
+      const inside = parent !== undefined && children.has(keyOf(parent));
+      jobs.push(toJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
+    }
+  }
+  return { jobs: `[${jobs.join(',')}]`, queues: [...queues], outside: [...parents.values()] };
 }
 
 /** A job as oxbow_add_flows reads it. Its data is JSON text already. */

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { transactionContract } from './transaction.contract.ts';
+
+onEmbedded(transactionContract);
