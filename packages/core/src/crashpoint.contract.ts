@@ -10,7 +10,13 @@ const DRAINING = 'after-put-back-before-exit';
 const ENDING = 'end-taken-before-failed';
 
 /** Tests of their own. */
-const ELSEWHERE: ReadonlySet<string> = new Set([DRAINING, ENDING, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS, ...TRANSACTION_CRASHPOINTS]);
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  DRAINING,
+  ENDING,
+  ...CANVAS_CRASHPOINTS,
+  ...CANCEL_CRASHPOINTS,
+  ...TRANSACTION_CRASHPOINTS,
+]);
 
 /** Where a process dies that enqueues or works. */
 const POINTS = CRASHPOINTS.filter((name) => !ELSEWHERE.has(name));

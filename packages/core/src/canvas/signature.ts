@@ -127,11 +127,7 @@ export class Signature<in In, out Out> {
 }
 
 /** Checks that with this input all is given. */
-function fed(
-  { tree, runner }: SignatureParts,
-  input: unknown,
-  method: string,
-): { readonly tree: Tree; readonly runner: CanvasRunner } {
+function fed({ tree, runner }: SignatureParts, input: unknown, method: string): { readonly tree: Tree; readonly runner: CanvasRunner } {
   assertFed(tree, input);
   if (runner !== undefined) return { tree, runner };
   throw new InvalidCanvasError('', `A canvas without any task belongs to no app: app.${method}(canvas) can tell.`);

@@ -64,9 +64,8 @@ export class Task<In, Result> {
 
   /**
    * Adds many jobs in one round trip; handles come in the order of the inputs. Every input is checked before any is
-   * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand. With `tx` they stand or
-   * fall with the transaction.
-   * @throws as `enqueue`; AggregateError when the engine refused several.
+   * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand.
+   * @throws as `enqueue`; AggregateError when the engine refused several. With `tx` they stand or fall with the transaction.
    */
   async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
@@ -75,7 +74,7 @@ export class Task<In, Result> {
     const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-    if (refused.length === 1) throw refused[0] as Error;
+    if (refused.length === 1 || (refused.length > 0 && options?.tx !== undefined)) throw refused[0] as Error;
     if (refused.length > 1)
       throw new AggregateError(
         refused,

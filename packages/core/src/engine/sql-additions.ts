@@ -40,7 +40,7 @@ export class SqlAdditions {
   add(jobs: readonly FlowJob[]): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ jobs, resolve, reject });
-      if (this.#waiting.length === 1) setImmediate(() => (this.#statements = this.#statements.then(() => this.#flush())));
+      if (this.#waiting.length === 1) setImmediate(() => void (this.#statements = this.#statements.then(() => this.#flush())));
     });
   }
 
