@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import type { App } from '../app.ts';
-import { TRANSACTION_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
+import type { Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, temporaryFolder } from '../testing/fixture-process.ts';
 import { startWorker, uniqueName, withApp } from '../testing/with-app.ts';
@@ -16,49 +16,44 @@ interface Left {
   readonly orders: number;
 }
 
-/** A process that is killed inside `app.transaction`, after its statements or after its commit. */
-export function transactionCrashContract(engine: TestEngine, points: readonly Crashpoint[] = TRANSACTION_CRASHPOINTS): void {
-  async function dieAt(point: Crashpoint): Promise<Left> {
-    const folder = await temporaryFolder();
-    const [name, table, ledger] = [uniqueName('crash'), `"${uniqueName('orders')}"`, join(folder, 'ledger')];
-    const url = engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url;
-    const program = fileURLToPath(new URL('../testing/transaction.fixture.ts', import.meta.url));
-    const env = { ...process.env, OXBOW_CRASHPOINT: `${point}:2` };
-    const child = spawn(process.execPath, ['--import', 'tsx', program, url, name, table, ledger], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env,
-    });
-    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
-    const app = withApp(engine, { name, url });
-    onTestFinished(() => app.transaction((tx) => tx.query(`DROP TABLE ${table}`)).then(() => undefined));
-    const { rows } = await app.transaction((tx) => tx.query(`SELECT id FROM ${table}`));
-    return { app, added: entries(ledger, 'added'), orders: rows.length };
-  }
-
-  describe('a process that dies in a transaction', { timeout: 60_000 }, () => {
-    it.runIf(points.includes('transaction-before-commit'))(
-      'transaction-before-commit: its jobs, its rows and its locks are gone',
-      async () => {
-        const { app, added, orders } = await dieAt('transaction-before-commit');
-        expect(orders).toBe(0);
-        expect(added).toHaveLength(2);
-        for (const id of added) await expect(app.handle(id).status()).rejects.toMatchObject({ code: 'unknown_job' });
-        const queue = app.queue('work');
-        expect(await queue.getJobCounts()).toMatchObject({ waiting: 0, delayed: 0, 'waiting-children': 0 });
-        await queue.pause();
-        await queue.obliterate();
-      },
-    );
-
-    it.runIf(points.includes('transaction-committed-before-reply'))(
-      'transaction-committed-before-reply: its jobs run, and its rows are there',
-      async () => {
-        const { app, added, orders } = await dieAt('transaction-committed-before-reply');
-        expect(orders).toBe(1);
-        app.task('echo', { queue: 'work', run: (what: string) => what });
-        await startWorker(app, { queues: { work: 2 } });
-        expect(await Promise.all(added.map((id) => app.handle(id).result()))).toEqual(['job', 'run']);
-      },
-    );
+/** A process that is killed inside `app.transaction`, after its statements. */
+export function transactionCrashContract(engine: TestEngine): void {
+  it('transaction-before-commit: jobs, rows and locks of the process are gone', { timeout: 60_000 }, async () => {
+    const { app, added, orders } = await dieAt('transaction-before-commit', engine);
+    expect(orders).toBe(0);
+    expect(added).toHaveLength(2);
+    for (const id of added) await expect(app.handle(id).status()).rejects.toMatchObject({ code: 'unknown_job' });
+    const queue = app.queue('work');
+    expect(await queue.getJobCounts()).toMatchObject({ waiting: 0, delayed: 0, 'waiting-children': 0 });
+    await queue.pause();
+    await queue.obliterate();
   });
+}
+
+/** One that is killed right after the commit, before anybody is told. */
+export function committedCrashContract(engine: TestEngine): void {
+  it('transaction-committed-before-reply: jobs run, and rows are there', { timeout: 60_000 }, async () => {
+    const { app, added, orders } = await dieAt('transaction-committed-before-reply', engine);
+    expect(orders).toBe(1);
+    app.task('echo', { queue: 'work', run: (what: string) => what });
+    await startWorker(app, { queues: { work: 2 } });
+    expect(await Promise.all(added.map((id) => app.handle(id).result()))).toEqual(['job', 'run']);
+  });
+}
+
+async function dieAt(point: Crashpoint, engine: TestEngine): Promise<Left> {
+  const folder = await temporaryFolder();
+  const [name, table, ledger] = [uniqueName('crash'), `"${uniqueName('orders')}"`, join(folder, 'ledger')];
+  const url = engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url;
+  const program = fileURLToPath(new URL('../testing/transaction.fixture.ts', import.meta.url));
+  const env = { ...process.env, OXBOW_CRASHPOINT: `${point}:2` };
+  const child = spawn(process.execPath, ['--import', 'tsx', program, url, name, table, ledger], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env,
+  });
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  const app = withApp(engine, { name, url });
+  onTestFinished(() => app.transaction((tx) => tx.query(`DROP TABLE ${table}`)).then(() => undefined));
+  const { rows } = await app.transaction((tx) => tx.query(`SELECT id FROM ${table}`));
+  return { app, added: entries(ledger, 'added'), orders: rows.length };
 }

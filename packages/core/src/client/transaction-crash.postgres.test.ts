@@ -1,4 +1,7 @@
 import { onPostgres } from '../testing/engines.ts';
-import { transactionCrashContract } from './transaction-crash.contract.ts';
+import { committedCrashContract, transactionCrashContract } from './transaction-crash.contract.ts';
 
-onPostgres(transactionCrashContract);
+onPostgres((engine) => {
+  transactionCrashContract(engine);
+  committedCrashContract(engine);
+});
