@@ -4,7 +4,7 @@ import type { AnySignature, EnqueueArguments, GivenBy, TakenBy } from './canvas/
 import { fromJson } from './canvas/foreign-signature.ts';
 import type { RunHandle } from './canvas/run-handle.ts';
 import { adopted, type Signature } from './canvas/signature.ts';
-import type { SignatureOptions } from './canvas/tree.ts';
+import type { RunOptions } from './canvas/tree.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
@@ -12,8 +12,9 @@ import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
 import { JobHandle, type HandleSource } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
+import { runTransaction } from './client/transaction.ts';
 import { Watcher } from './client/watcher.ts';
-import type { BullQueue, Engine } from './engine/engine.ts';
+import type { BullQueue, Engine, Transaction } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
@@ -215,11 +216,22 @@ export class App<Deps = unknown, Extra extends object = object> {
    */
   async enqueue<Given extends AnySignature>(
     signature: Given,
-    ...args: EnqueueArguments<TakenBy<Given>, [options?: SignatureOptions]>
+    ...args: EnqueueArguments<TakenBy<Given>, [options?: RunOptions]>
   ): Promise<RunHandle<GivenBy<Given>>> {
     const own = adopted(signature, this.#canvas);
     const enqueue = own.enqueue.bind(own) as (...given: readonly unknown[]) => Promise<unknown>;
     return (await enqueue(...args)) as RunHandle<GivenBy<Given>>;
+  }
+
+  /**
+   * Runs `work` in a transaction of the engine's database, on Postgres and embedded: what is enqueued with its `tx`, and what its
+   * `tx.query` writes, is there when this has resolved, and gone when it rejects. It takes one connection of the app, which embedded
+   * is the only one: until it ends, all else there waits. Keep it short. What does not take the `tx` is refused inside.
+   * @throws what `work` rejects with, after the rollback; the database's own error when it refuses the commit (a serialization
+   * failure is not tried again); OxbowError `transaction_unsupported` on Redis, `invalid_transaction`; EngineUnavailableError
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return runTransaction(this.#engine, work);
   }
 
   /**

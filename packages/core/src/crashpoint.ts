@@ -25,6 +25,14 @@ export const CANCEL_CRASHPOINTS = [
   'cancel-child-ended-before-rest',
 ] as const;
 
+/** Where a process comes by in `app.transaction`. */
+export const TRANSACTION_CRASHPOINTS = [
+  /** All statements are done. */
+  'transaction-before-commit',
+  /** The jobs can be seen; nobody was told. */
+  'transaction-committed-before-reply',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -42,14 +50,24 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS)[number];
+export type Crashpoint = (
+  | typeof JOB_CRASHPOINTS
+  | typeof CANVAS_CRASHPOINTS
+  | typeof CANCEL_CRASHPOINTS
+  | typeof TRANSACTION_CRASHPOINTS
+)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS];
+export const CRASHPOINTS: readonly Crashpoint[] = [
+  ...JOB_CRASHPOINTS,
+  ...CANVAS_CRASHPOINTS,
+  ...CANCEL_CRASHPOINTS,
+  ...TRANSACTION_CRASHPOINTS,
+];
 
 interface Armed {
   readonly name: string;

@@ -20,6 +20,9 @@ export const errorCodes = {
   invalid_canvas: 'Signatures do not make a canvas that can run. The message names the part and says why.',
   quorum: 'Fewer members of the group have succeeded than its quorum.',
   run_over: 'The run has ended: nothing can be added to it.',
+  invalid_transaction:
+    '`tx` is no open transaction of the engine’s database, or app.transaction() could not commit. The message says which.',
+  transaction_unsupported: 'The engine or the call cannot take part in a transaction. Nothing was sent.',
   engine_unavailable: 'The engine cannot be reached. Check the URL and the server; the call may be repeated.',
   engine_refused: 'The server takes no writes for now: it is out of memory or disk, or has too few replicas. Nothing was stored.',
   engine_unsupported: 'The server cannot do what Oxbow needs. The message says what.',

@@ -31,6 +31,7 @@ export type {
   FailureInfo,
   GroupTree,
   JoinPolicy,
+  RunOptions,
   SignatureOptions,
   TaskTree,
   Tree,
@@ -58,7 +59,8 @@ export {
 } from './task/retry.ts';
 export type { InputOf, OutputOf, Schema } from './task/schema.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
-export type { BullQueue } from './engine/engine.ts';
+export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
+export type { SqlExecutor } from './task/sql-executor.ts';
 export type { DrainOptions, WorkerOptions } from './worker/settings.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';

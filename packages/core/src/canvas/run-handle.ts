@@ -1,4 +1,5 @@
 import type { Duration } from '../task/duration.ts';
+import type { SqlExecutor } from '../task/sql-executor.ts';
 import type { Status } from '../task/status.ts';
 import type { Plan } from './plan.ts';
 import type { FailureInfo, SignatureOptions, Tree } from './tree.ts';
@@ -74,8 +75,8 @@ export interface RunHandle<Out = unknown> {
 export interface CanvasRunner {
   /** Name of the app. */
   readonly app: string;
-  /** Atomic: the run is there as a whole, or not at all. */
-  enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined): Promise<RunHandle>;
+  /** Atomic: the run is there as a whole, or not at all. With `tx`: from its commit on. */
+  enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined, tx: SqlExecutor | undefined): Promise<RunHandle>;
   /** What `enqueue` would store. Sends nothing. */
   plan(tree: Tree, input: unknown, options: SignatureOptions | undefined): Plan;
 }

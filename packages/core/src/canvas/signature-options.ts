@@ -5,7 +5,8 @@ import { assertName } from '../task/name.ts';
 import { encodePayload } from '../task/payload.ts';
 import { parseOptions } from '../task/options.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
-import type { SignatureOptions } from './tree.ts';
+import { executorOption, refuseTransaction, type SqlExecutor } from '../task/sql-executor.ts';
+import type { RunOptions, SignatureOptions } from './tree.ts';
 
 const signatureOptions: z.ZodType<SignatureOptions> = z.strictObject({
   queue: z.string().optional(),
@@ -24,16 +25,29 @@ const DROPPING: ReadonlySet<string> = new Set(['unique', 'throttle', 'debounce',
 /**
  * Options as they travel: without those that are undefined.
  * @throws InvalidCanvasError for `unique`, `throttle`, `debounce`; OxbowError `invalid_options` (an unknown one comes with a
- * suggestion), `invalid_name`; SerializationError for headers that are too large
+ * suggestion), `invalid_name`, `transaction_unsupported`; SerializationError for headers that are too large
  */
 export function parseSignatureOptions(options: unknown, what: string): SignatureOptions {
   refuseDropping(options, what);
+  refuseTransaction(options, what);
   const given = parseOptions(signatureOptions, options, what);
   if (given.queue !== undefined) assertName('queue', given.queue);
   if (given.delay !== undefined) parseDuration(given.delay, `${what}: delay`);
   if (given.expires !== undefined) parseDuration(given.expires, `${what}: expires`);
   if (given.headers !== undefined) encodePayload(given.headers, `${what}: headers`, MAX_HEADERS);
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+const runOptions: z.ZodType<RunOptions> = z.looseObject({ tx: executorOption.optional() }) as z.ZodType<RunOptions>;
+
+/** What is given at enqueue: options that travel, and the transaction that does not. @throws as {@link parseSignatureOptions} */
+export function parseRunOptions(
+  options: RunOptions | undefined,
+  what: string,
+): { readonly given: SignatureOptions | undefined; readonly tx: SqlExecutor | undefined } {
+  if (options === undefined) return { given: undefined, tx: undefined };
+  const { tx, ...rest } = parseOptions(runOptions, options, what);
+  return { given: parseSignatureOptions(rest, what), tx };
 }
 
 function refuseDropping(options: unknown, what: string): void {

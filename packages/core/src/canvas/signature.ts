@@ -3,8 +3,8 @@ import { chainOf, withErrorHandler, withLink, withOptions } from './compose.ts';
 import { assertFed } from './first-tasks.ts';
 import type { Plan } from './plan.ts';
 import type { CanvasRunner, RunHandle } from './run-handle.ts';
-import { parseSignatureOptions } from './signature-options.ts';
-import type { CanvasFailure, SignatureOptions, Tree } from './tree.ts';
+import { parseRunOptions, parseSignatureOptions } from './signature-options.ts';
+import type { CanvasFailure, RunOptions, SignatureOptions, Tree } from './tree.ts';
 
 /** Any signature at all. */
 export type AnySignature = Signature<never, unknown>;
@@ -91,21 +91,23 @@ export class Signature<in In, out Out> {
    * Starts a run: the one handle for all of it.
    * @param args - what the first step (every member of a group, the header of a chord) still lacks; over what it has. Then options.
    * @throws InvalidCanvasError, InvalidInputError, SerializationError, OxbowError `invalid_options` before anything is sent;
-   * EngineUnavailableError when the engine stays away.
+   * EngineUnavailableError when the engine stays away. With `tx` as `task.enqueue`.
    */
   async enqueue<This extends AnySignature>(
     this: This,
-    ...args: EnqueueArguments<TakenBy<This>, [options?: SignatureOptions]>
+    ...args: EnqueueArguments<TakenBy<This>, [options?: RunOptions]>
   ): Promise<RunHandle<GivenBy<This>>> {
-    const [input, options] = args as [unknown, SignatureOptions?];
-    const { tree, runner, given } = prepared(this.parts, input, options, 'enqueue');
-    return (await runner.enqueue(tree, input, given)) as RunHandle<GivenBy<This>>;
+    const [input, options] = args as [unknown, RunOptions?];
+    const { given, tx } = parseRunOptions(options, 'enqueue of a canvas');
+    const { tree, runner } = fed(this.parts, input, 'enqueue');
+    return (await runner.enqueue(tree, input, given, tx)) as RunHandle<GivenBy<This>>;
   }
 
   /** What `enqueue` would store. Sends nothing. @throws as `enqueue`, before anything is sent. */
   plan<This extends AnySignature>(this: This, ...args: EnqueueArguments<TakenBy<This>, [options?: SignatureOptions]>): Plan {
     const [input, options] = args as [unknown, SignatureOptions?];
-    const { tree, runner, given } = prepared(this.parts, input, options, 'plan');
+    const given = options === undefined ? undefined : parseSignatureOptions(options, 'plan of a canvas');
+    const { tree, runner } = fed(this.parts, input, 'plan');
     return runner.plan(tree, input, given);
   }
 
@@ -124,16 +126,10 @@ export class Signature<in In, out Out> {
   }
 }
 
-/** Checks what was given at enqueue. */
-function prepared(
-  { tree, runner }: SignatureParts,
-  input: unknown,
-  options: SignatureOptions | undefined,
-  method: string,
-): { readonly tree: Tree; readonly runner: CanvasRunner; readonly given: SignatureOptions | undefined } {
-  const given = options === undefined ? undefined : parseSignatureOptions(options, `${method} of a canvas`);
+/** Checks that with this input all is given. */
+function fed({ tree, runner }: SignatureParts, input: unknown, method: string): { readonly tree: Tree; readonly runner: CanvasRunner } {
   assertFed(tree, input);
-  if (runner !== undefined) return { tree, runner, given };
+  if (runner !== undefined) return { tree, runner };
   throw new InvalidCanvasError('', `A canvas without any task belongs to no app: app.${method}(canvas) can tell.`);
 }
 

@@ -1,6 +1,7 @@
 /** A canvas as plain JSON: what signatures are, what is stored and sent. */
 import type { Duration } from '../task/duration.ts';
 import type { RetryOptions } from '../task/retry.ts';
+import type { SqlExecutor } from '../task/sql-executor.ts';
 
 /** Options of one signature, or of a canvas: there they reach every job in it that has none of its own. */
 export interface SignatureOptions {
@@ -14,6 +15,12 @@ export interface SignatureOptions {
   /** Only `attempts` travels; the backoff is the task's. */
   readonly retry?: Pick<RetryOptions, 'attempts'>;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Options of the enqueue of a canvas. */
+export interface RunOptions extends SignatureOptions {
+  /** The open transaction that the run is to be part of, on Postgres and embedded, as of `task.enqueue`. */
+  readonly tx?: SqlExecutor;
 }
 
 /** When a group counts as failed. */

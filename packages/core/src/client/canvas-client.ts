@@ -6,7 +6,7 @@ import { begin } from '../canvas/publish.ts';
 import type { CanvasRunner, RunHandle } from '../canvas/run-handle.ts';
 import type { SignatureOptions, Tree } from '../canvas/tree.ts';
 import { crashpoint } from '../crashpoint.ts';
-import type { Engine, FlowJob } from '../engine/engine.ts';
+import type { Addition, Engine, FlowJob } from '../engine/engine.ts';
 import { toFlow } from '../execution/publication.ts';
 import type { SignalBus } from '../signals.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
@@ -14,9 +14,11 @@ import { encodeEnvelope } from '../task/envelope.ts';
 import { newRunId } from '../task/id.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
-import { announce } from './enqueue.ts';
+import type { SqlExecutor } from '../task/sql-executor.ts';
+import { announce } from './send.ts';
 import type { HandleSource } from './handle.ts';
 import { Run } from './run.ts';
+import { addTogether, isThere, transactionsOf } from './transaction.ts';
 
 export interface CanvasClientSettings {
   readonly app: string;
@@ -53,31 +55,33 @@ export class CanvasClient implements CanvasRunner {
       : compile(tree, settings, { ...options, queue }, input);
   }
 
-  enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined): Promise<RunHandle> {
-    return this.enqueueAs({ id: newRunId(), again: false }, tree, input, options);
+  enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined, tx: SqlExecutor | undefined): Promise<RunHandle> {
+    return this.enqueueAs({ id: newRunId(), again: false, tx }, tree, input, options);
   }
 
   /** @param again - a run of this id may have been enqueued before: then nothing is added. */
   async enqueueAs(
-    { id, again }: { readonly id: string; readonly again: boolean },
+    { id, again, tx }: { readonly id: string; readonly again: boolean; readonly tx: SqlExecutor | undefined },
     written: Tree,
     input: unknown,
     given: SignatureOptions | undefined,
   ): Promise<Run> {
     const { tree, options } = withGiven(written, given);
     const { engine, signals, handles } = this.#settings;
+    if (tx !== undefined) transactionsOf(engine, 'enqueue of a canvas: tx');
     const run = subRun(this.plan(tree, input, options), id);
     const expires = options?.expires ?? (tree.type === 'task' ? undefined : tree.options?.expires);
     const delay = options?.delay ?? tree.options?.delay;
     await this.#checkInputs(tree, input);
     const mark = handles.watcher.mark(run.rootQueue);
-    if (!again || (await engine.find(run.rootQueue, id)) === undefined) {
+    let addition: Addition | undefined;
+    if (!again || !(await isThere(engine, { queue: run.rootQueue, id }, tx))) {
       const flow = toFlow(begin(run));
-      await engine.addFlow(expires === undefined ? flow : [...flow, deadline(run, expires, delay)]);
+      addition = await addTogether(engine, expires === undefined ? flow : [...flow, deadline(run, expires, delay)], tx);
       crashpoint('after-add-before-reply');
-      for (const job of flow) announce(signals, job.queue, job);
+      for (const job of flow) announce(signals, job.queue, job, addition);
     }
-    return new Run(handles, { queue: run.rootQueue, id }, { mark, plan: run.plan });
+    return new Run(handles, { queue: run.rootQueue, id }, { added: { mark, addition }, plan: run.plan });
   }
 
   /** Those that no result adds to. @throws InvalidInputError */

@@ -1,6 +1,7 @@
 import { assertFed } from '../canvas/first-tasks.ts';
 import { adopted, Signature } from '../canvas/signature.ts';
-import { parseSignatureOptions } from '../canvas/signature-options.ts';
+import { parseRunOptions } from '../canvas/signature-options.ts';
+import type { RunOptions } from '../canvas/tree.ts';
 import { OxbowError } from '../errors.ts';
 import type { EnqueueOrder } from '../execution/canvas-runtime.ts';
 import type { CanvasClient } from './canvas-client.ts';
@@ -12,8 +13,8 @@ export async function enqueueChild(client: CanvasClient, { id, target, args, aga
   const [input, options] = args;
   if (target instanceof Task) return target.enqueueAs(id, input, options as EnqueueOptions | undefined);
   if (!Signature.is(target)) throw new OxbowError('invalid_options', 'ctx.enqueue() takes a task or a signature.');
-  const given = options === undefined ? undefined : parseSignatureOptions(options as object, 'ctx.enqueue() of a canvas');
+  const { given, tx } = parseRunOptions(options as RunOptions | undefined, 'ctx.enqueue() of a canvas');
   const tree = adopted(target, client).toJSON();
   assertFed(tree, input);
-  return client.enqueueAs({ id, again }, tree, input, given);
+  return client.enqueueAs({ id, again, tx }, tree, input, given);
 }

@@ -1,21 +1,21 @@
 import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
-import { crashpoint } from '../crashpoint.ts';
-import type { Engine, NewJob, UniqueAdded, UniqueRule } from '../engine/engine.ts';
-import { NotUniqueError, OxbowError } from '../errors.ts';
-import { once } from '../execution/attempt.ts';
+import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
+import { OxbowError } from '../errors.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import { uniqueKey, uniquenessOf, type Uniqueness } from '../policies/uniqueness.ts';
 import type { SignalBus } from '../signals.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope } from '../task/envelope.ts';
-import { newJobId, publicId } from '../task/id.ts';
+import { newJobId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
+import { executorOption, type SqlExecutor } from '../task/sql-executor.ts';
+import { transactionsOf } from './transaction.ts';
 
 /** How one job is to run. */
 export interface EnqueueOptions {
@@ -33,6 +33,11 @@ export interface EnqueueOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Runs of the handler in all, 1–100. @defaultValue the task's `retry.attempts` */
   readonly attempts?: number;
+  /**
+   * The open transaction that the job is to be part of, on Postgres and embedded: a `pg` client that has begun one, or the `tx` of
+   * `app.transaction`. The job is seen from its commit on, and is gone with its rollback.
+   */
+  readonly tx?: SqlExecutor;
 }
 
 /** What an app declares of a queue. */
@@ -62,11 +67,12 @@ const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   queue: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
+  tx: executorOption.optional(),
 }) as z.ZodType<EnqueueOptions>;
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 
-/** Checks one enqueue and writes it down as a job; nothing is sent yet. @throws InvalidInputError, SerializationError, OxbowError `invalid_options` */
+/** Checks one enqueue and writes it down as a job; nothing is sent yet. @throws InvalidInputError, SerializationError, OxbowError `invalid_options`, `transaction_unsupported` */
 export function prepareJob(
   settings: EnqueueSettings,
   task: TaskDefinition,
@@ -75,6 +81,7 @@ export function prepareJob(
   id: string = newJobId(),
 ): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
+  if (given.tx !== undefined) transactionsOf(settings.engine, `enqueue of "${task.name}": tx`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
   if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given, id));
   return write(settings, task, input, given, id);
@@ -85,9 +92,10 @@ export interface Prepared {
   readonly job: NewJob;
   readonly call: EnqueueCall;
   readonly unique: PreparedUnique | undefined;
+  readonly tx: SqlExecutor | undefined;
 }
 
-interface PreparedUnique {
+export interface PreparedUnique {
   readonly rule: UniqueRule;
   readonly rejects: boolean;
 }
@@ -97,6 +105,7 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   if (options.queue !== undefined) assertName('queue', queue);
   const timestamp = Date.now();
   const uniqueness = uniquenessOf(task);
+  if (uniqueness !== undefined && options.tx !== undefined) throw decidedOutside(task.name, uniqueness.option);
   const delayMs = delayOf(options, timestamp, task.name) || (uniqueness?.delayMs ?? 0);
   const priority = priorityOf(options.priority, queue, settings.queues.get(queue));
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
@@ -115,11 +124,16 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
     ...(attempts === undefined ? {} : { attempts }),
   };
   const unique = uniqueness === undefined ? undefined : prepareUnique(uniqueness, task.name, input);
-  return { queue, job, unique, call: { task: task.name, queue, input, headers, options: task.extra } };
+  return { queue, job, unique, call: { task: task.name, queue, input, headers, options: task.extra }, tx: options.tx };
 }
 
 function prepareUnique(uniqueness: Uniqueness, task: string, input: unknown): PreparedUnique {
   return { rule: { ...uniqueness.rule, key: uniqueKey(task, uniqueness, input) }, rejects: uniqueness.rejects };
+}
+
+/** Whether there is a job at all would depend on a commit that others cannot see yet. */
+function decidedOutside(task: string, option: string): OxbowError {
+  return new OxbowError('transaction_unsupported', `enqueue of "${task}": a task with ${option} cannot be enqueued inside a transaction.`);
 }
 
 function delayOf({ delay, at }: EnqueueOptions, now: number, task: string): number {
@@ -154,60 +168,10 @@ function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
   return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
 }
 
-/**
- * Sends a prepared job through the policies that wrap enqueues. Returns the job that stands for it, which another enqueue may have added.
- * @throws NotUniqueError
- */
-export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<UniqueAdded> {
-  const { queue, job, unique } = prepared;
-  const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
-  const added = wrapping.length === 0 ? await add(settings, queue, job, unique) : await wrapped(settings, wrapping, prepared);
-  crashpoint('after-add-before-reply');
-  if (added.created) announce(settings.signals, queue, job);
-  else if (unique?.rejects === true) throw new NotUniqueError(job.name, publicId(added.id, added.queue));
-  return added;
-}
-
-async function add({ engine }: EnqueueSettings, queue: string, job: NewJob, unique: PreparedUnique | undefined): Promise<UniqueAdded> {
-  if (unique !== undefined) return engine.addUnique({ ...job, queue }, unique.rule);
-  await engine.add(queue, job);
-  return { created: true, queue, id: job.id };
-}
-
-export function announce(signals: SignalBus, queue: string, job: NewJob): void {
-  if (signals.wants('task:enqueued')) signals.emit('task:enqueued', { id: publicId(job.id, queue), task: job.name, queue });
-}
-
-/** A policy may change input and headers; they are checked and written again. */
-async function wrapped(
-  settings: EnqueueSettings,
-  policies: readonly Policy[],
-  { queue, job, call, unique }: Prepared,
-): Promise<UniqueAdded> {
-  // A policy that does not call `next` has its own reasons, and nothing is added.
-  let added: UniqueAdded = { created: false, queue, id: job.id };
-  const last = async (changed: EnqueueCall): Promise<void> => {
-    const data = changed === call ? job.data : rewrite(settings, job, changed);
-    added = await add(settings, changed.queue, { ...job, data }, unique);
-  };
-  const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
-    (next, policy) => (current) => {
-      let changed = current;
-      const proceed = once(policy.name, () => next(changed));
-      return (
-        policy.enqueue?.(current, (given) => {
-          changed = given;
-          return proceed();
-        }) ?? Promise.resolve()
-      );
-    },
-    last,
-  );
-  await chain(call);
-  return added;
-}
-
-function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): string {
+/** The data of a job whose input or headers a policy has changed. */
+export function rewrite(settings: EnqueueSettings, prepared: Prepared, call: EnqueueCall): Prepared {
+  const { job } = prepared;
   const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  return encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
+  const data = encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
+  return { ...prepared, job: { ...job, data } };
 }

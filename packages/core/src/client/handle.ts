@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
+import type { Addition, Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError } from '../errors.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
@@ -27,24 +27,30 @@ export interface HandleSource {
   readonly closed: AbortSignal;
 }
 
+/** What the process that added a job knows of it. */
+export interface Added {
+  /** The watcher's, from before the job was added; without one the job is looked up first. */
+  readonly mark?: number | undefined;
+  readonly created?: boolean;
+  /** Of a job that was added inside a transaction. */
+  readonly addition?: Addition | undefined;
+}
+
 /** A job, from any process. It holds no resources. */
 export class JobHandle<Result = unknown> {
   /** `<jobId>@<queue>`; `app.handle(id)` makes a handle of it anywhere. */
   readonly id: string;
-  /** False on a handle that `enqueue` gives when another job stands for the key (`unique`, `throttle`, `debounce`): it is that job's. */
+  /** True: the enqueue that gave the handle made the job. False: the job stands for another one, or was looked up by its id. */
   readonly created: boolean;
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
-  readonly #mark: number | undefined;
+  readonly #added: Added;
 
-  /**
-   * @param mark - the watcher's, from before the job was added; without one the job is looked up first.
-   * @internal
-   */
-  constructor(source: HandleSource, queue: string, jobId: string, mark?: number, created = true) {
-    this.created = created;
-    this.#mark = mark;
+  /** @internal */
+  constructor(source: HandleSource, queue: string, jobId: string, added: Added = {}) {
+    this.#added = added;
+    this.created = added.created ?? false;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -52,7 +58,7 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * One look-up.
+   * One look-up. Before the transaction is committed that it was added in, a job is unknown.
    * @throws OxbowError `unknown_job`; EngineUnavailableError
    */
   async status(): Promise<JobStatus> {
@@ -61,16 +67,18 @@ export class JobHandle<Result = unknown> {
 
   /**
    * What the handler returned (`null` when it returned nothing). Cannot be lost when events are: in doubt the job is
-   * looked up again.
+   * looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
-   * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job.
+   * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
+   * or the transaction was rolled back; OxbowError `invalid_transaction` inside `app.transaction`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
     assertOutsideTask();
+    this.#source.engine.transactions?.assertOutside();
     const { timeout } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     return new Promise<Result>((resolve, reject) => {
-      const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#mark, () => this.#find());
+      const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
       const timer =
         timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
       wait
@@ -118,8 +126,19 @@ export class JobHandle<Result = unknown> {
     return job;
   }
 
-  #unknown(): OxbowError {
-    return new OxbowError('unknown_job', `There is no job ${this.id}: the id is wrong, or retention has removed the job.`);
+  /** Undefined: the transaction that it was added in is open. */
+  async #findWhenVisible(): Promise<StoredJob | undefined> {
+    const job = await this.#source.engine.find(this.#queue, this.#jobId);
+    if (job !== undefined) return job;
+    const state = await this.#added.addition?.state();
+    if (state === 'open') return undefined;
+    // It may have been committed between the two looks.
+    if (state === 'committed') return this.#find();
+    throw this.#unknown(state === 'rolled-back' ? 'the transaction that it was added in was rolled back' : undefined);
+  }
+
+  #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {
+    return new OxbowError('unknown_job', `There is no job ${this.id}: ${why}.`);
   }
 }
 
@@ -135,15 +154,15 @@ class ResultWait {
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
-  readonly #mark: number | undefined;
-  readonly #find: () => Promise<StoredJob>;
+  readonly #added: Added;
+  readonly #find: () => Promise<StoredJob | undefined>;
   #resolve: (value: unknown) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   readonly #done: Promise<unknown>;
   #seen = false;
 
-  constructor(source: HandleSource, queue: string, jobId: string, mark: number | undefined, find: () => Promise<StoredJob>) {
-    this.#mark = mark;
+  constructor(source: HandleSource, queue: string, jobId: string, added: Added, find: () => Promise<StoredJob | undefined>) {
+    this.#added = added;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -179,7 +198,9 @@ class ResultWait {
 
   /** The look-up is spared when the end cannot have been missed. */
   #begin(): void {
-    const end = this.#source.watcher.endOf(this.#queue, this.#jobId, this.#mark);
+    const { mark, addition } = this.#added;
+    void addition?.ended?.then((committed) => !committed && this.#look());
+    const end = this.#source.watcher.endOf(this.#queue, this.#jobId, mark);
     if (end === 'unknown') this.#look();
     else if (end !== 'not-yet') this.#onEvent(end);
   }
@@ -193,6 +214,7 @@ class ResultWait {
   #look(): void {
     this.#find().then(
       (job) => {
+        if (job === undefined) return;
         this.#seen = true;
         this.#settle(job);
       },

@@ -9,7 +9,7 @@ import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
 import { changesOf } from './changes.ts';
-import { JobHandle, type HandleSource, type ResultOptions } from './handle.ts';
+import { JobHandle, type Added, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
 import { statesOf, type MemberState } from './run-states.ts';
 import { nodeAt, together, toRunTree, type MemberPath } from './run-tree.ts';
@@ -17,7 +17,7 @@ import { isFinal, statusOf, toJobStatus } from './status.ts';
 
 /** What the producer knows of a run that it has just enqueued. */
 interface Known {
-  readonly mark?: number | undefined;
+  readonly added?: Added;
   readonly plan?: Plan;
 }
 
@@ -30,11 +30,11 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   #plan: Plan | undefined;
 
   /** @internal */
-  constructor(source: HandleSource, root: JobPlace, { mark, plan }: Known = {}) {
+  constructor(source: HandleSource, root: JobPlace, { added, plan }: Known = {}) {
     this.id = publicId(root.id, root.queue);
     this.#source = source;
     this.#root = root;
-    this.#job = new JobHandle(source, root.queue, root.id, mark);
+    this.#job = new JobHandle(source, root.queue, root.id, added);
     this.#plan = plan;
   }
 

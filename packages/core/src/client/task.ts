@@ -5,8 +5,10 @@ import { chunked, immutable, mapped, mutable, type SignatureSource, type TaskSig
 import { OxbowError } from '../errors.ts';
 import type { TaskContext } from '../execution/context.ts';
 import type { TaskDefinition } from '../task/definition.ts';
-import { prepareJob, send, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
+import { refuseTransaction } from '../task/sql-executor.ts';
+import { prepareJob, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
 import { JobHandle, type HandleSource } from './handle.ts';
+import { send } from './send.ts';
 
 /** A handler: gets the schema's output form, returns what the output schema takes (or any JSON). */
 export type Handler<Input, Returned, Deps, State extends string> = (
@@ -42,7 +44,8 @@ export class Task<In, Result> {
   /**
    * Adds one job in one round trip. When it resolves the engine has the job.
    * @throws InvalidInputError, SerializationError and OxbowError `invalid_options` before anything is sent;
-   * EngineUnavailableError when the engine stays away (the call may be repeated).
+   * EngineUnavailableError when the engine stays away (the call may be repeated). With `tx` OxbowError `transaction_unsupported`,
+   * `invalid_transaction`, and what `tx` rejects with: a statement that fails has aborted the transaction.
    */
   async enqueue(...[input, options]: InputArguments<In, [options?: EnqueueOptions]>): Promise<JobHandle<Result>> {
     const prepared = prepareJob(this.#settings, this.#definition, input, options);
@@ -54,15 +57,16 @@ export class Task<In, Result> {
     return this.#send(await prepareJob(this.#settings, this.#definition, input, options, id));
   }
 
-  /** Celery's short form: enqueue with no options. */
-  delay(...[input]: InputArguments<In, []>): Promise<JobHandle<Result>> {
-    return this.#enqueue(input);
+  /** Celery's short form: enqueue with no options. @throws as `enqueue` */
+  async delay(...given: InputArguments<In, []>): Promise<JobHandle<Result>> {
+    refuseTransaction((given as readonly unknown[])[1], `delay() of "${this.name}"`);
+    return this.#enqueue(given[0]);
   }
 
   /**
    * Adds many jobs in one round trip; handles come in the order of the inputs. Every input is checked before any is
    * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand.
-   * @throws as `enqueue`; AggregateError when the engine refused several.
+   * @throws as `enqueue`; AggregateError when the engine refused several. With `tx` they stand or fall with the transaction.
    */
   async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
@@ -71,7 +75,7 @@ export class Task<In, Result> {
     const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-    if (refused.length === 1) throw refused[0] as Error;
+    if (refused.length === 1 || (refused.length > 0 && options?.tx !== undefined)) throw refused[0] as Error;
     if (refused.length > 1)
       throw new AggregateError(
         refused,
@@ -123,8 +127,8 @@ export class Task<In, Result> {
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
     const mark = this.#handles.watcher.mark(prepared.queue);
-    const { created, queue, id } = await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, queue, id, created ? mark : undefined, created);
+    const { place, created, addition } = await send(this.#settings, prepared);
+    return new JobHandle<Result>(this.#handles, place.queue, place.id, { mark: created ? mark : undefined, created, addition });
   }
 }
 

@@ -21,6 +21,7 @@ import type {
   StoreServer,
   UniqueAdded,
   UniqueRule,
+  Transactions,
 } from './engine.ts';
 import { toJobJson, toStoredJob } from './job-json.ts';
 import type { ChildValue } from './job-store.ts';
@@ -37,6 +38,7 @@ export class BullEngine implements Engine {
   readonly laneSize: number;
   readonly feed: BroadcastFeed;
   readonly storeServer: StoreServer;
+  readonly transactions: Transactions | undefined;
   readonly #driver: Driver;
   readonly #onOpen: (facts: EngineFacts) => void;
   readonly #queues = new Map<string, BullQueue>();
@@ -53,6 +55,7 @@ export class BullEngine implements Engine {
     this.laneSize = driver.laneSize;
     this.feed = new BroadcastFeed(driver.feed);
     this.storeServer = guarded(driver.storeServer, (call) => this.#write(call));
+    this.transactions = driver.transactions && whenReady(driver.transactions, () => this.#ready());
   }
 
   get connected(): boolean | undefined {
@@ -216,6 +219,24 @@ export class BullEngine implements Engine {
     }
     return batch;
   }
+}
+
+function whenReady(transactions: Transactions, ready: () => Promise<void>): Transactions {
+  return {
+    run: async (work) => {
+      await ready();
+      return transactions.run(work);
+    },
+    add: async (tx, jobs) => {
+      await ready();
+      return transactions.add(tx, jobs);
+    },
+    has: async (tx, place) => {
+      await ready();
+      return transactions.has(tx, place);
+    },
+    assertOutside: () => transactions.assertOutside(),
+  };
 }
 
 function atOnce(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {

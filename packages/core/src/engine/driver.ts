@@ -1,6 +1,6 @@
 import type { BackendFactory, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import type { ActiveJobs } from './active-jobs.ts';
-import type { EngineFacts, EngineKind, EventFeed, StoreServer } from './engine.ts';
+import type { EngineFacts, EngineKind, EventFeed, StoreServer, Transactions } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 
@@ -18,6 +18,8 @@ export interface Driver {
   readonly batches: boolean;
   /** How a second thread renews locks; undefined where no lock ends while its process lives. */
   readonly lockAccess?: LockAccess | undefined;
+  /** To be called after `open`. Undefined where there are none. */
+  readonly transactions?: Transactions | undefined;
   /** To be called after `open`, under `guard`. */
   readonly store: JobStore;
   /** To be called as `store` is. */

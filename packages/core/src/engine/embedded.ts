@@ -19,6 +19,7 @@ import { catchUp, startUpkeep, type Upkeep } from './pglite-upkeep.ts';
 import { OrderedEvents } from './sql-events.ts';
 import { SqlFeed } from './sql-feed.ts';
 import { createSqlStore, sqlStoreServer } from './sql-store.ts';
+import { SqlTransactions, type SqlSession } from './sql-transactions.ts';
 
 export interface EmbeddedDriverOptions {
   readonly app: string;
@@ -61,6 +62,7 @@ class EmbeddedDriver implements Driver {
   readonly backend: BackendFactory<EmbeddedBackend>;
   readonly store: JobStore;
   readonly storeServer: StoreServer;
+  readonly transactions: SqlTransactions;
   readonly #options: EmbeddedDriverOptions;
   readonly #pool: PglitePool;
   #opening: Promise<Opened> | undefined;
@@ -75,6 +77,14 @@ class EmbeddedDriver implements Driver {
     this.backend = createBackendFactory();
     this.store = createSqlStore(this.#pool);
     this.storeServer = sqlStoreServer(this.#pool);
+    this.transactions = new SqlTransactions({
+      schema: 'bullmq',
+      label: this.label,
+      pool: this.#pool,
+      session: () => this.#session(),
+      guard: (call) => this.guard(call),
+      alone: true,
+    });
   }
 
   queueOptions(): QueueOptions {
@@ -122,6 +132,11 @@ class EmbeddedDriver implements Driver {
       );
     }
     return this.#opening;
+  }
+
+  async #session(): Promise<SqlSession> {
+    const client = await this.#pool.connect();
+    return { query: (text, params) => client.queryOnce(text, params), release: () => client.release() };
   }
 
   async #close(): Promise<void> {

@@ -3,14 +3,16 @@
  *
  * There is one session, so everything takes turns. A client that has begun a transaction keeps its turn until the
  * transaction ends; awaiting a call on the pool, or on another client, from inside it waits for ever, as on a
- * `pg.Pool` of one connection. PGlite works synchronously and resolves on microtasks only, so a busy caller would starve
+ * `pg.Pool` of one connection (transaction-scope.ts refuses it inside a user's). PGlite works synchronously and resolves on microtasks only, so a busy caller would starve
  * timers and sockets: the pool gives the event loop a turn at least every {@link STREAK_MS}.
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PgNotification, PgQueryResult } from 'bullmq';
 import { OxbowError } from '../errors.ts';
+import type { StatementResult } from './engine.ts';
 import type { PgliteSession } from './pglite-session.ts';
+import { assertOutsideTransaction } from './transaction-scope.ts';
 
 /** How long statements may follow each other before the event loop gets a turn. */
 const STREAK_MS = 4;
@@ -75,6 +77,7 @@ export class PglitePool {
 
   /** @internal Waits for the turn; the caller must give it back by calling what this resolves to. */
   async take(): Promise<{ session: PgliteSession; giveBack: () => void }> {
+    assertOutsideTransaction(this);
     const before = this.#turn;
     let giveBack = (): void => {};
     this.#turn = new Promise((resolve) => {
@@ -161,11 +164,13 @@ export class PgliteClient extends EventEmitter {
   }
 
   /** Calls of one client run in the order they were made. */
-  async query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
-    if (this.#released) throw closed();
-    const call = this.#calls.then(() => this.#run<Row>(text, params));
-    this.#calls = call.catch(() => undefined);
-    return call;
+  query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
+    return this.#next(() => this.#run<Row>(text, params));
+  }
+
+  /** As `query`, for a user's statement: see {@link PgliteSession.runOnce}. */
+  queryOnce<Row>(text: string, params?: readonly unknown[]): Promise<StatementResult<Row>> {
+    return this.#next(() => this.#inTurn((session) => session.runOnce<Row>(text, params)));
   }
 
   /** Rolls back an open transaction and stops listening. The client cannot be used again. */
@@ -186,9 +191,20 @@ export class PgliteClient extends EventEmitter {
   async #run<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
     const listen = LISTEN.exec(text);
     if (listen?.[2] !== undefined && this.#held === undefined) return this.#listen(listen[2], listen[1] !== undefined);
+    return this.#inTurn((session) => session.run<Row>(text, params));
+  }
+
+  async #next<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#released) throw closed();
+    const called = this.#calls.then(call);
+    this.#calls = called.catch(() => undefined);
+    return called;
+  }
+
+  async #inTurn<T>(statement: (session: PgliteSession) => Promise<T>): Promise<T> {
     this.#held ??= await this.#pool.take();
     try {
-      return await this.#held.session.run<Row>(text, params);
+      return await statement(this.#held.session);
     } finally {
       await this.#settle(false);
     }

@@ -4,8 +4,9 @@
  * PGlite's own `query` exchanges five messages with the engine and parses the statement anew each time (about 200 µs
  * here); a statement that comes back is prepared once and then costs one exchange (about 50 µs).
  */
-import type { PGlite, messages, protocol } from '@electric-sql/pglite';
+import type { PGlite, QueryOptions, messages, protocol } from '@electric-sql/pglite';
 import type { PgNotification, PgQueryResult } from 'bullmq';
+import type { StatementResult } from './engine.ts';
 
 type Serialize = typeof protocol.serialize;
 type Message = messages.BackendMessage;
@@ -25,6 +26,8 @@ interface Prepared {
 const MAX_PREPARED = 256;
 /** `cached plan must not change result type`: a table was altered after the statement had been prepared. */
 const STALE_PLAN = '0A000';
+/** PGlite's own column readers where ours unescape (json-escape.ts): text, json, jsonb. */
+const PLAIN: QueryOptions = { parsers: { 25: (text) => text, 114: JSON.parse, 3802: JSON.parse } };
 
 export class PgliteSession {
   readonly #db: PGlite;
@@ -65,14 +68,25 @@ export class PgliteSession {
     }
   }
 
+  /** As {@link run}, for a user's statement: it is not kept prepared, and what it reads is read as PGlite does. */
+  async runOnce<Row>(text: string, params: readonly unknown[] = []): Promise<StatementResult<Row>> {
+    if (params.length === 0) return this.#runText<Row>(text, PLAIN);
+    try {
+      const { rows, rowCount } = await this.#db.query<Row>(text, [...params], PLAIN);
+      return { rows, rowCount: rowCount ?? null };
+    } catch (error) {
+      throw bare(error);
+    }
+  }
+
   /** Closes the database. */
   async close(): Promise<void> {
     await this.#db.close();
   }
 
-  async #runText<Row>(text: string): Promise<PgQueryResult<Row>> {
+  async #runText<Row>(text: string, options?: QueryOptions): Promise<StatementResult<Row>> {
     try {
-      const results = await this.#db.exec(text);
+      const results = await this.#db.exec(text, options);
       const last = results.at(-1);
       return { rows: (last?.rows ?? []) as Row[], rowCount: last?.rowCount ?? null };
     } catch (error) {

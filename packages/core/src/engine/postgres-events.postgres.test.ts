@@ -1,12 +1,21 @@
 import { Client } from 'pg';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { onPostgres } from '../testing/engines.ts';
 import { postgresDriver } from '../testing/postgres-driver.ts';
-import { openWindow, readWindows } from './postgres-events.ts';
+import { openWindow, readWindows, type EventWindow } from './postgres-events.ts';
 import { postgresTarget } from './postgres-target.ts';
 
+interface Scene {
+  readonly session: () => Promise<Client>;
+  readonly publish: (client: Client, name: string) => Promise<unknown>;
+  readonly window: EventWindow;
+  /** Names of events that were not read before. */
+  readonly read: () => Promise<readonly string[]>;
+}
+
 onPostgres(({ url }) => {
-  it('reads an event on postgres whose transaction is younger than all that have ended, behind a larger id', async () => {
+  /** A schema with one queue, and a window on it. */
+  async function scene(): Promise<Scene> {
     const { driver, app, discard } = postgresDriver(url);
     onTestFinished(discard);
     await driver.open();
@@ -19,14 +28,19 @@ onPostgres(({ url }) => {
       return client;
     };
     const publish = (client: Client, name: string) => client.query("SELECT publish_event('queue', $1, '{}')", [name]);
-    const [older, younger, reader] = [await session(), await session(), await session()];
+    const reader = await session();
     const pool = { query: async (text: string, params?: readonly unknown[]) => reader.query(text, params as unknown[]) } as never;
     const window = await openWindow(pool, 'queue');
     const read = async (): Promise<readonly string[]> => {
       const { rows, snapshot } = await readWindows(pool, [['queue', window]]);
       return window.accept(rows, snapshot).map(({ event }) => event);
     };
+    return { session, publish, window, read };
+  }
 
+  it('reads an event on postgres whose transaction is younger than all that have ended, behind a larger id', async () => {
+    const { session, publish, window, read } = await scene();
+    const [older, younger] = [await session(), await session()];
     for (const client of [older, younger]) {
       await client.query('BEGIN');
       await client.query('SELECT pg_current_xact_id()');
@@ -40,5 +54,25 @@ onPostgres(({ url }) => {
     await younger.query('COMMIT');
     expect(await read()).toEqual(['first']);
     expect(await read()).toEqual([]);
+  });
+
+  it('passes over what a transaction on postgres wrote that was open for longer than the window, and nothing else', async () => {
+    const { session, publish, window, read } = await scene();
+    const [long, other] = [await session(), await session()];
+    await long.query('BEGIN');
+    await publish(long, 'added, early');
+    await publish(other, 'before');
+    expect(await read()).toEqual(['before']);
+    const late = performance.now() + 6000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => late);
+    onTestFinished(() => clock.mockRestore());
+    await publish(other, 'meanwhile');
+    expect(await read()).toEqual(['meanwhile']);
+    expect(window.newest - window.low).toBe(1);
+    await long.query('COMMIT');
+    await publish(other, 'completed, after');
+    expect(await read()).toEqual(['completed, after']);
+    expect(await read()).toEqual([]);
+    expect(window.isSettled).toBe(true);
   });
 });

@@ -8,10 +8,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { PgPoolClient, PgQueryResult } from 'bullmq';
 import type { Client, Pool, PoolClient } from 'pg';
 import { OxbowError } from '../errors.ts';
+import type { StatementResult } from './engine.ts';
 import { clientClass, cut, importPg } from './postgres-client.ts';
 import { isConnectionFailure, PostgresConnectionError } from './postgres-errors.ts';
 import type { PostgresTarget } from './postgres-target.ts';
 import { PostgresWatchdog } from './postgres-watchdog.ts';
+import type { SqlSession } from './sql-transactions.ts';
+import { assertOutsideTransaction } from './transaction-scope.ts';
 
 /** Connections that were not used for this long are closed. */
 const IDLE_MS = 60_000;
@@ -65,6 +68,22 @@ export class PostgresPool {
     return (await this.#take()) as unknown as PgPoolClient;
   }
 
+  /**
+   * A connection for one transaction of a user's, which must be released: what it reads is read as `pg` does, its statements are
+   * not kept prepared, and its errors are pg's own.
+   */
+  async session(): Promise<SqlSession> {
+    const client = await this.#take();
+    const { types } = await importPg();
+    return {
+      query: async <Row>(text: string, params?: readonly unknown[]) => {
+        const query = { text, types, ...(params === undefined ? {} : { values: params as unknown[] }) };
+        return (await this.#watchdog.watch(client, () => client.query(query))) as unknown as StatementResult<Row>;
+      },
+      release: (broken) => client.release(broken),
+    };
+  }
+
   /** Refuses new statements and waits for those under way, but not for a server that does not answer. Idempotent. */
   async end(): Promise<void> {
     if (this.#ended) return;
@@ -82,6 +101,7 @@ export class PostgresPool {
   }
 
   async #take(): Promise<PoolClient> {
+    assertOutsideTransaction(this);
     if (this.#ended) throw new OxbowError('closed', `${this.#target.label} has been closed.`);
     this.#pool ??= this.#openPool();
     const pool = await this.#pool;

@@ -19,6 +19,7 @@ import { PostgresPool } from './postgres-pool.ts';
 import { postgresTarget, type PostgresTarget, type PostgresTargetOptions } from './postgres-target.ts';
 import { SqlFeed } from './sql-feed.ts';
 import { createSqlStore, sqlStoreServer } from './sql-store.ts';
+import { SqlTransactions } from './sql-transactions.ts';
 
 export interface PostgresDriverOptions extends PostgresTargetOptions {
   readonly onError: (error: Error) => void;
@@ -46,6 +47,7 @@ class PostgresDriver implements Driver {
   readonly store: JobStore;
   readonly storeServer: StoreServer;
   readonly lockAccess: LockAccess;
+  readonly transactions: SqlTransactions;
   readonly #target: PostgresTarget;
   readonly #pool: PostgresPool;
   readonly #listener: PostgresListener;
@@ -63,6 +65,14 @@ class PostgresDriver implements Driver {
     this.backend = createPostgresBackends({ pool: this.#pool, listener: this.#listener, schema: this.#target.schema, ready });
     this.store = createSqlStore(this.#pool);
     this.storeServer = sqlStoreServer(this.#pool);
+    this.transactions = new SqlTransactions({
+      schema: `"${this.#target.schema}"`,
+      label: this.label,
+      pool: this.#pool,
+      session: () => this.#pool.session(),
+      guard: (call) => this.guard(call),
+      alone: false,
+    });
     const patient = { query: <Row>(text: string, params?: readonly unknown[]) => this.guard(() => this.#pool.query<Row>(text, params)) };
     this.feed = new SqlFeed({ connect: () => this.#subscribe() }, new WindowedEvents(patient));
   }

@@ -11,7 +11,7 @@ export interface SqlPool {
 }
 
 /** A statement takes no further flow when it has this many jobs. */
-const FULL = 1000;
+export const FULL = 1000;
 /** Its parent is held by another transaction. */
 const HELD = 1;
 /** What oxbow_add_flows raises when its look was overtaken. */
@@ -24,7 +24,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-interface Refused {
+export interface Refused {
   readonly flow: number;
   readonly code: FlowRefusal | typeof HELD;
   readonly id: string;
@@ -79,16 +79,21 @@ export class SqlFlowBatch {
   }
 
   async #store(batch: readonly Waiting[]): Promise<readonly Refused[]> {
+    const { jobs, queues, outside } = toFlowArguments(batch.map((one) => one.jobs));
     const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(
       'SELECT oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused',
-      [...toFlowParams(batch.map(({ jobs }) => jobs)), batch.length === 1],
+      [jobs, queues, outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
     );
     return rows[0]?.refused ?? [];
   }
 }
 
-/** The first four parameters of oxbow_add_flows. */
-export function toFlowParams(flows: readonly (readonly FlowJob[])[]): readonly unknown[] {
+/** What oxbow_add_flows takes: the jobs as JSON text, their queues, and parents that are not among them. */
+export function toFlowArguments(flows: readonly (readonly FlowJob[])[]): {
+  readonly jobs: string;
+  readonly queues: readonly string[];
+  readonly outside: readonly JobPlace[];
+} {
   const parents = new Map<string, JobPlace>();
   const queues = new Set<string>();
   const jobs: string[] = [];
@@ -107,8 +112,7 @@ export function toFlowParams(flows: readonly (readonly FlowJob[])[]): readonly u
       jobs.push(toFlowJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
     }
   }
-  const outside = [...parents.values()];
-  return [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id)];
+  return { jobs: `[${jobs.join(',')}]`, queues: [...queues], outside: [...parents.values()] };
 }
 
 /** A job as oxbow_add_flows reads it. Its data is JSON text already. */

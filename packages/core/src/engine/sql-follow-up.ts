@@ -2,7 +2,7 @@ import type { PgQueryResult } from 'bullmq';
 import type { FlowJob } from './engine.ts';
 import { FollowUpRefused } from './follow-up.ts';
 import { codeOf } from './postgres-errors.ts';
-import { OVERTAKEN, toFlowParams, type SqlPool } from './sql-flow.ts';
+import { OVERTAKEN, toFlowArguments, type SqlPool } from './sql-flow.ts';
 
 /** What oxbow_complete raises when the flow is refused. */
 const REFUSED = 'OX002';
@@ -26,9 +26,11 @@ export async function completeOnSql(
 ): Promise<PgQueryResult> {
   const text = COMPLETE[command];
   if (text === undefined) throw new Error(`${command} ends no job`);
+  const { jobs, queues, outside } = toFlowArguments([flow]);
+  const parents = [outside.map((parent) => parent.queue), outside.map((parent) => parent.id)];
   for (let tries = 1; ; tries++) {
     try {
-      return await pool.query(text, [...params, ...toFlowParams([flow])]);
+      return await pool.query(text, [...params, jobs, queues, ...parents]);
     } catch (error) {
       const code = codeOf(error);
       if (code === REFUSED) throw new FollowUpRefused();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AnySignature, EnqueueArguments, TakenBy } from '../canvas/fit.ts';
-import type { SignatureOptions, Tree } from '../canvas/tree.ts';
+import type { RunOptions, Tree } from '../canvas/tree.ts';
 import type { ActiveJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -104,7 +104,7 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
    */
   enqueue<Given extends AnySignature>(
     signature: Given,
-    ...args: EnqueueArguments<TakenBy<Given>, [options?: SignatureOptions]>
+    ...args: EnqueueArguments<TakenBy<Given>, [options?: RunOptions]>
   ): Promise<{ readonly id: string }>;
   enqueue<Arguments extends unknown[]>(target: Enqueueable<Arguments>, ...args: Arguments): Promise<{ readonly id: string }>;
 }

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { transactionContract } from './transaction.contract.ts';
+
+onPostgres(transactionContract);
