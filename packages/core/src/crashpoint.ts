@@ -25,6 +25,28 @@ export const CANCEL_CRASHPOINTS = [
   'cancel-child-ended-before-rest',
 ] as const;
 
+/** Where jobs with an idempotency key, and steps of `ctx.once`, come by. */
+export const RECORD_CRASHPOINTS = [
+  /** A key is claimed for a job that is not there. */
+  'claimed-before-add',
+  /** A job of a run has claimed its key; its handler has not begun. */
+  'claimed-before-handler',
+  /** The handler has ended; its result is not on record. */
+  'result-before-record',
+  /** It is; the job is still active. */
+  'result-recorded-before-complete',
+  /** A final failure is in the job's data; its key is not free. */
+  'failure-recorded-before-release',
+  /** The key is free, or has the failure; the job is still active. */
+  'released-before-fail',
+  /** The job that has the key has failed, and its worker did not free the key. */
+  'ended-owner-found-before-takeover',
+  /** A step has ended; nothing of it is written. */
+  'step-before-record',
+  /** It is written; the handler has not gone on. */
+  'step-recorded-before-next',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -42,14 +64,19 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS)[number];
+export type Crashpoint = (
+  | typeof JOB_CRASHPOINTS
+  | typeof CANVAS_CRASHPOINTS
+  | typeof CANCEL_CRASHPOINTS
+  | typeof RECORD_CRASHPOINTS
+)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS];
+export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS, ...RECORD_CRASHPOINTS];
 
 interface Armed {
   readonly name: string;

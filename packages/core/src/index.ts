@@ -42,6 +42,7 @@ export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { LockOptions } from './policies/lock.ts';
+export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
@@ -64,6 +65,7 @@ export {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  IdempotencyMismatchError,
   InvalidCanvasError,
   InvalidInputError,
   LeaseLostError,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
+import { idempotency, type IdempotencyOptions } from './policies/idempotency.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
 import type { Policy } from './policies/policy.ts';
 import type { TaskDefinition } from './task/definition.ts';
@@ -20,6 +21,11 @@ export interface TaskPolicies<Input = never> {
   readonly queue?: string;
   /** @defaultValue no retry */
   readonly retry?: RetryOptions;
+  /**
+   * One recorded result for each key; `'natural'`: to repeat the task is harmless, so nothing is stored. A task that is retried must say
+   * one of the two, or the start warns. @defaultValue none
+   */
+  readonly idempotency?: IdempotencyOptions<Input> | 'natural';
   /** @defaultValue none */
   readonly lock?: LockOptions<Input>;
 }
@@ -65,7 +71,7 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock];
+const CAPABILITIES: readonly Capability<any, any>[] = [lock, idempotency];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),

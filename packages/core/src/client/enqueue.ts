@@ -4,17 +4,20 @@ import { crashpoint } from '../crashpoint.ts';
 import type { Engine, NewJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { once } from '../execution/attempt.ts';
+import { claimOf } from '../policies/idempotency.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
+import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
-import { encodeEnvelope } from '../task/envelope.ts';
+import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
 import { newJobId, publicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
+import { addClaimed, type Added } from './idempotent-add.ts';
 
 /** How one job is to run. */
 export interface EnqueueOptions {
@@ -32,6 +35,8 @@ export interface EnqueueOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Runs of the handler in all, 1–100. @defaultValue the task's `retry.attempts` */
   readonly attempts?: number;
+  /** Stands for this very request: see the task option `idempotency`. Instead of what the task's own `key` would make. */
+  readonly idempotencyKey?: string;
 }
 
 /** What an app declares of a queue. */
@@ -42,6 +47,7 @@ export interface QueueDeclaration {
 
 export interface EnqueueSettings {
   readonly engine: Engine;
+  readonly stores: Stores;
   readonly signals: SignalBus;
   readonly limits: PayloadLimits;
   readonly queues: ReadonlyMap<string, QueueDeclaration>;
@@ -61,6 +67,7 @@ const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   queue: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
+  idempotencyKey: z.string().optional(),
 }) as z.ZodType<EnqueueOptions>;
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
@@ -83,6 +90,10 @@ export interface Prepared {
   readonly queue: string;
   readonly job: NewJob;
   readonly call: EnqueueCall;
+  readonly task: TaskDefinition;
+  /** Given for this enqueue. */
+  readonly key: string | undefined;
+  readonly claim: StoredClaim | undefined;
 }
 
 function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, id: string): Prepared {
@@ -93,20 +104,19 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   const priority = priorityOf(options.priority, queue, settings.queues.get(queue));
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
   const headers = options.headers ?? {};
+  const { idempotencyKey: key } = options;
+  const inputText = encodeInput(input, settings.limits);
+  const claim = claimOf(task, { input, key });
   const job: NewJob = {
     id,
     name: task.name,
-    data: encodeEnvelope(
-      encodeInput(input, settings.limits),
-      encodeHeaders(options.headers),
-      expiresAt(options.expires, timestamp + delayMs),
-    ),
+    data: encodeEnvelope(inputText, encodeHeaders(options.headers), expiresAt(options.expires, timestamp + delayMs), undefined, claim),
     timestamp,
     ...(delayMs > 0 ? { delayMs } : {}),
     ...(priority === undefined ? {} : { priority }),
     ...(attempts === undefined ? {} : { attempts }),
   };
-  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra } };
+  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra }, task, key, claim };
 }
 
 function delayOf({ delay, at }: EnqueueOptions, now: number, task: string): number {
@@ -141,14 +151,20 @@ function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
   return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
 }
 
-/** Sends a prepared job through the policies that wrap enqueues. */
-export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<void> {
+/** Sends a prepared job through the policies that wrap enqueues. Gives the job that stands for it. */
+export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<Added> {
   const { queue, job } = prepared;
   const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
-  if (wrapping.length === 0) await settings.engine.add(queue, job);
-  else await wrapped(settings, wrapping, prepared);
+  const added = wrapping.length === 0 ? await add(settings, prepared, queue) : await wrapped(settings, wrapping, prepared);
   crashpoint('after-add-before-reply');
-  announce(settings.signals, queue, job);
+  if (added.created) announce(settings.signals, queue, job);
+  return added;
+}
+
+async function add(settings: EnqueueSettings, { task, job, claim }: Prepared, queue: string): Promise<Added> {
+  if (claim !== undefined) return addClaimed(settings, { task, queue, job, claim });
+  await settings.engine.add(queue, job);
+  return { place: { queue, id: job.id }, created: true };
 }
 
 export function announce(signals: SignalBus, queue: string, job: NewJob): void {
@@ -156,10 +172,10 @@ export function announce(signals: SignalBus, queue: string, job: NewJob): void {
 }
 
 /** A policy may change input and headers; they are checked and written again. */
-async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], { job, call }: Prepared): Promise<void> {
-  const add = async (last: EnqueueCall): Promise<void> => {
-    const data = last === call ? job.data : rewrite(settings, job, last);
-    await settings.engine.add(last.queue, { ...job, data });
+async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], prepared: Prepared): Promise<Added> {
+  let added: Added = { place: { queue: prepared.queue, id: prepared.job.id }, created: true };
+  const last = async (call: EnqueueCall): Promise<void> => {
+    added = await add(settings, call === prepared.call ? prepared : rewrite(settings, prepared, call), call.queue);
   };
   const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
     (next, policy) => (current) => {
@@ -172,12 +188,16 @@ async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], {
         }) ?? Promise.resolve()
       );
     },
-    add,
+    last,
   );
-  await chain(call);
+  await chain(prepared.call);
+  return added;
 }
 
-function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): string {
+function rewrite(settings: EnqueueSettings, prepared: Prepared, call: EnqueueCall): Prepared {
+  const { job, task, key } = prepared;
   const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  return encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
+  const input = encodeInput(call.input, settings.limits);
+  const claim = claimOf(task, { input: call.input, key });
+  return { ...prepared, claim, job: { ...job, data: encodeEnvelope(input, encodeHeaders(call.headers), expires, undefined, claim) } };
 }

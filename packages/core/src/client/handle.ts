@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
-import { EngineUnavailableError, OxbowError, ResultTimeoutError } from '../errors.ts';
+import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
+import { fromFailureRecord } from '../execution/failure.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
+import type { FailureRecord } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
+import type { Replay } from './idempotent-add.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -27,21 +30,34 @@ export interface HandleSource {
   readonly closed: AbortSignal;
 }
 
+/** What an enqueue knows of its job. */
+export interface HandleFacts {
+  /** The watcher's, from before the job was added; without one the job is looked up first. */
+  readonly mark?: number | undefined;
+  readonly created?: boolean;
+  readonly replay?: Replay | undefined;
+}
+
 /** A job, from any process. It holds no resources. */
 export class JobHandle<Result = unknown> {
   /** `<jobId>@<queue>`; `app.handle(id)` makes a handle of it anywhere. */
   readonly id: string;
+  /** True: the enqueue that gave the handle made the job. False: the job stands for an earlier one, or was looked up by its id. */
+  readonly created: boolean;
+  /** True: the idempotency key had a result, or a failure, and `result()` gives it, whatever has become of its job. */
+  readonly replayed: boolean;
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
   readonly #mark: number | undefined;
+  readonly #replay: Replay | undefined;
 
-  /**
-   * @param mark - the watcher's, from before the job was added; without one the job is looked up first.
-   * @internal
-   */
-  constructor(source: HandleSource, queue: string, jobId: string, mark?: number) {
+  /** @internal */
+  constructor(source: HandleSource, queue: string, jobId: string, { mark, created = false, replay }: HandleFacts = {}) {
     this.#mark = mark;
+    this.#replay = replay;
+    this.created = created;
+    this.replayed = replay !== undefined;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -66,6 +82,7 @@ export class JobHandle<Result = unknown> {
     assertOutsideTask();
     const { timeout } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
+    if (this.#replay !== undefined) return this.#replayed(this.#replay);
     return new Promise<Result>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#mark, () => this.#find());
       const timer =
@@ -107,6 +124,12 @@ export class JobHandle<Result = unknown> {
     const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
     if (cancelled === undefined) throw this.#unknown();
     return cancelled;
+  }
+
+  #replayed({ kind, task, value }: Replay): Result {
+    const recorded: unknown = JSON.parse(value);
+    if (kind === 'succeeded') return recorded as Result;
+    throw new TaskFailedError(this.id, task, fromFailureRecord(recorded as FailureRecord));
   }
 
   async #find(): Promise<StoredJob> {

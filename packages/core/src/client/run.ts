@@ -34,7 +34,7 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     this.id = publicId(root.id, root.queue);
     this.#source = source;
     this.#root = root;
-    this.#job = new JobHandle(source, root.queue, root.id, mark);
+    this.#job = new JobHandle(source, root.queue, root.id, { mark });
     this.#plan = plan;
   }
 

@@ -40,9 +40,10 @@ export class Task<In, Result> {
   }
 
   /**
-   * Adds one job in one round trip. When it resolves the engine has the job.
+   * Adds one job in one round trip; in two with an idempotency key, which an earlier enqueue may have: then the handle is of that one's job.
+   * When it resolves the engine has the job.
    * @throws InvalidInputError, SerializationError and OxbowError `invalid_options` before anything is sent;
-   * EngineUnavailableError when the engine stays away (the call may be repeated).
+   * EngineUnavailableError when the engine stays away (the call may be repeated); IdempotencyMismatchError.
    */
   async enqueue(...[input, options]: InputArguments<In, [options?: EnqueueOptions]>): Promise<JobHandle<Result>> {
     const prepared = prepareJob(this.#settings, this.#definition, input, options);
@@ -68,6 +69,11 @@ export class Task<In, Result> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
       throw new OxbowError('invalid_options', `enqueueMany of "${this.name}" takes an array, or another iterable object, of inputs.`);
     }
+    if (options?.idempotencyKey !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        `enqueueMany of "${this.name}": an idempotencyKey is of one job. Let the task's own key function make them.`,
+      );
     const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
@@ -123,8 +129,8 @@ export class Task<In, Result> {
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
     const mark = this.#handles.watcher.mark(prepared.queue);
-    await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, prepared.queue, prepared.job.id, mark);
+    const { place, created, replay } = await send(this.#settings, prepared);
+    return new JobHandle<Result>(this.#handles, place.queue, place.id, { mark: created ? mark : undefined, created, replay });
   }
 }
 

@@ -51,10 +51,15 @@ export class AttemptRunner {
       if (outcome.kind === 'replaced' || !this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
       const event = { ...describe(job), durationMs: performance.now() - startedAt };
-      return { ...verdict, recorded: () => this.#emit(outcome, event) };
+      return { ...verdict, recorded: () => this.#tell(verdict, outcome, event) };
     } finally {
       this.#running.remove(attempt);
     }
+  }
+
+  #tell({ recorded }: Verdict, outcome: Ended, event: Signals['task:succeeded']): void {
+    recorded?.();
+    this.#emit(outcome, event);
   }
 
   #emit(outcome: Ended, event: Signals['task:succeeded']): void {
