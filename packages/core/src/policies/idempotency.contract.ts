@@ -102,7 +102,7 @@ export function idempotencyContract(engine: TestEngine): void {
       const { charge, work, ran } = charging();
       await charge.enqueue({ id: 'b' });
       const handles = await charge.enqueueMany(['a', 'b', 'c', 'a'].map((id) => ({ id })));
-      expect(handles.map(({ created }) => created).toSorted()).toEqual([false, false, true, true]);
+      expect(handles.filter(({ created }) => created)).toHaveLength(2);
       expect(handles[0]?.id).toBe(handles[3]?.id);
       await work();
       await Promise.all(handles.map((handle) => handle.result()));
@@ -157,7 +157,7 @@ export function idempotencyContract(engine: TestEngine): void {
       const task = app.task(name('fails'), {
         queue,
         idempotency: { ...byId, replayErrors: true },
-        run: (_: Order) => Promise.reject(Object.assign(new RangeError('no money'), { code: 'E_MONEY' })),
+        run: (_order: Order) => Promise.reject(Object.assign(new RangeError('no money'), { code: 'E_MONEY' })),
       });
       await work();
       const first = await task.enqueue({ id: 'o1' });
@@ -187,7 +187,7 @@ export function idempotencyContract(engine: TestEngine): void {
     it('is free when the result is too large, and the next may do better', async () => {
       let size = 100_000;
       const { app, queue, name, work } = stage();
-      const task = app.task(name('large'), { queue, idempotency: byId, run: (_: Order) => 'x'.repeat(size) });
+      const task = app.task(name('large'), { queue, idempotency: byId, run: (_order: Order) => 'x'.repeat(size) });
       await work();
       await expect((await task.enqueue({ id: 'o1' })).result()).rejects.toMatchObject({ cause: { code: 'result_too_large' } });
       size = 3;
@@ -301,7 +301,7 @@ export function idempotencyContract(engine: TestEngine): void {
         queue,
         idempotency: byId,
         output: z.string().transform((text) => `${text}!`),
-        run: (_: Order) => `run ${++runs}`,
+        run: (_order: Order) => `run ${++runs}`,
       });
       await work();
       const expected = 'run 1!';
