@@ -36,7 +36,8 @@ export function recordCrashContract(engine: TestEngine, points: readonly Crashpo
       expect(several(valuesOf(config.ledger, 'saw'))).toEqual([]);
       // What is on record does not run again.
       const ran = [...valuesOf(config.ledger, 'ran'), ...valuesOf(config.ledger, 'step')];
-      const isOnRecord = ([key]: readonly [string, unknown]) => AFTER_RECORD.has(key.split('/')[0] as Crashpoint) || key.startsWith('last/');
+      const isOnRecord = ([key]: readonly [string, unknown]) =>
+        AFTER_RECORD.has(key.split('/')[0] as Crashpoint) || key.startsWith('last/');
       expect(several(ran.filter(isOnRecord))).toEqual([]);
       // One job at a time was running.
       const others = ran.filter((one) => !isOnRecord(one) && !one[0].startsWith('shared/'));

@@ -7,6 +7,7 @@ import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { StoredClaim } from '../task/envelope.ts';
 import { parsePublicId } from '../task/id.ts';
+import { parseOptions } from '../task/options.ts';
 import { settingsOf, type Capability } from './capability.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { storeKey } from './key.ts';
@@ -43,14 +44,17 @@ const keyed = z.strictObject({
   scope: z.enum(['task', 'app']).optional(),
   replayErrors: z.boolean().optional(),
 });
-const schema = z.union([z.literal('natural'), keyed]) as z.ZodType<IdempotencyOptions<never> | 'natural'>;
+const schema = z.custom<IdempotencyOptions<never> | 'natural'>(
+  (value) => value === 'natural' || (typeof value === 'object' && value !== null),
+  "must be { key: (input) => …, … } or 'natural'",
+);
 
 export const idempotency: Capability<IdempotencyOptions<never> | 'natural', Keyed | 'natural'> = {
   option: 'idempotency',
   schema,
   resolve: (given, task) => {
     if (given === 'natural') return given;
-    const { key, ttl, scope = 'task', replayErrors = false } = given;
+    const { key, ttl, scope = 'task', replayErrors = false } = parseOptions(keyed, given, `task "${task}": idempotency`);
     const ttlMs = ttl === undefined ? DEFAULT_TTL_MS : Math.max(1, parseDuration(ttl, `task "${task}": idempotency.ttl`));
     return { key, ttlMs, scope, replayErrors };
   },
