@@ -1,7 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace } from '../engine/engine.ts';
-import { OxbowError } from '../errors.ts';
+import { EngineUnavailableError, OxbowError } from '../errors.ts';
 import { claimKey, claimOf, isKeyed, keyedSettings } from '../policies/idempotency.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { FailedEnd, FailureRecord, StoredClaim } from '../task/envelope.ts';
@@ -10,6 +11,7 @@ import type { Attempt, Next } from './attempt.ts';
 import { fromFailureRecord, toFailureRecord } from './failure.ts';
 import { isMapCall } from './map-call.ts';
 
+const RETRY_MS = 500;
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 5000;
 
@@ -30,7 +32,8 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
   crashpoint('result-before-record');
   const value = JSON.stringify(outcome.value ?? null);
   const { ttlMs } = keyedSettings(definition);
-  const standing = await settings.stores.records.succeed({ ...claim, owner: ownerOf(attempt), ttlMs, value });
+  const end = { ...claim, owner: ownerOf(attempt), ttlMs, value };
+  const standing = await whenThere(attempt, () => settings.stores.records.succeed(end));
   crashpoint('result-recorded-before-complete');
   if (standing === undefined)
     settings.log.warn(
@@ -38,6 +41,18 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
       'the job ran longer than its idempotency key was kept, and another job has the key: its result is not on record',
     );
   return standing === undefined || standing === value ? outcome : { kind: 'succeeded', value: JSON.parse(standing) as unknown };
+}
+
+/** The handler has had its effects: a store that is away is waited for, until the attempt is told to stop. */
+async function whenThere<T>({ context }: Attempt, call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (context?.abortReason !== undefined || !(error instanceof EngineUnavailableError)) throw error;
+    }
+    await wait(RETRY_MS, undefined, { ref: false });
+  }
 }
 
 /**
