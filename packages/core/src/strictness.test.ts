@@ -53,7 +53,7 @@ describe('idempotency', () => {
   ])('refuses %j', async (idempotency, named) => {
     const app = createApp({ name: uniqueName(), url: 'embedded:' });
     onTestFinished(() => app.close());
-    const refused = expect(() => app.task('t', { idempotency: idempotency as 'natural', run }));
-    refused.toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining(named) as string }));
+    const declare = () => app.task('t', { idempotency: idempotency as 'natural', run });
+    expect(declare).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining(named) as string }));
   });
 });

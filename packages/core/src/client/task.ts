@@ -61,15 +61,15 @@ export class Task<In, Result> {
   }
 
   /**
-   * Adds many jobs in one round trip; handles come in the order of the inputs. Every input is checked before any is
+   * Adds many jobs in one round trip, after one for their idempotency keys, which the task's own function makes; handles come in the order of the inputs. Every input is checked before any is
    * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand.
    * @throws as `enqueue`; AggregateError when the engine refused several.
    */
-  async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
+  async enqueueMany(inputs: Iterable<In>, options?: Omit<EnqueueOptions, 'idempotencyKey'>): Promise<readonly JobHandle<Result>[]> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
       throw new OxbowError('invalid_options', `enqueueMany of "${this.name}" takes an array, or another iterable object, of inputs.`);
     }
-    if (options?.idempotencyKey !== undefined)
+    if ((options as EnqueueOptions | undefined)?.idempotencyKey !== undefined)
       throw new OxbowError(
         'invalid_options',
         `enqueueMany of "${this.name}": an idempotencyKey is of one job. Let the task's own key function make them.`,

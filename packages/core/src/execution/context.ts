@@ -10,8 +10,8 @@ import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
 import { parentIdOf, type CanvasJob } from './canvas-job.ts';
-import type { ExecutionSettings } from './attempt.ts';
-import { OnceSteps } from './once.ts';
+import type { CanvasRuntime } from './canvas-runtime.ts';
+import { OnceSteps, type OnceSettings } from './once.ts';
 import { toReplacement } from './replace-request.ts';
 
 /** What a job shows of itself while it runs. */
@@ -123,7 +123,7 @@ export interface ContextParts {
   readonly envelope: Envelope;
   readonly canvas: CanvasJob | undefined;
   readonly states: ReadonlySet<string>;
-  readonly settings: Pick<ExecutionSettings, 'deps' | 'log' | 'canvas' | 'stores' | 'limits' | 'maxResultBytes'>;
+  readonly settings: OnceSettings & { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
 }
 
 /** Its costly parts (logger, abort controller) are made when they are first asked for. */

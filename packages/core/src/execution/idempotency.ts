@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace } from '../engine/engine.ts';
-import { EngineUnavailableError, OxbowError } from '../errors.ts';
+import { OxbowError } from '../errors.ts';
 import { claimKey, claimOf, isKeyed, keyedSettings } from '../policies/idempotency.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { FailedEnd, FailureRecord, StoredClaim } from '../task/envelope.ts';
@@ -43,13 +43,17 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
   return standing === undefined || standing === value ? outcome : { kind: 'succeeded', value: JSON.parse(standing) as unknown };
 }
 
-/** The handler has had its effects: a store that is away is waited for, until the attempt is told to stop. */
+function isAway(error: unknown): boolean {
+  return OxbowError.is(error) && (error.code === 'engine_unavailable' || error.code === 'engine_refused');
+}
+
+/** The handler has had its effects: a store that is away, or refuses, is waited for, until the attempt is told to stop. */
 async function whenThere<T>({ context }: Attempt, call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await call();
     } catch (error) {
-      if (context?.abortReason !== undefined || !(error instanceof EngineUnavailableError)) throw error;
+      if (context?.abortReason !== undefined || !isAway(error)) throw error;
     }
     await wait(RETRY_MS, undefined, { ref: false });
   }

@@ -3,14 +3,21 @@ import type { ActiveJob } from '../engine/engine.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { storeKey } from '../policies/key.ts';
 import type { StepStore } from '../store/steps.ts';
+import type { Stores } from '../store/stores.ts';
 import { publicId } from '../task/id.ts';
 import { byteLength, encodePayload, type PayloadLimits } from '../task/payload.ts';
-import type { ExecutionSettings } from './attempt.ts';
 
 /** Of a job that has not succeeded, from its last step on. */
 const KEPT_MS = 7 * 86_400_000;
 /** Of a step that gave undefined. */
 const NOTHING = '';
+
+/** What steps need of a worker. */
+export interface OnceSettings {
+  readonly stores: Pick<Stores, 'steps'>;
+  readonly limits: PayloadLimits;
+  readonly maxResultBytes: number;
+}
 
 /** The steps of one job, in one of its attempts. What a first start finds nothing of is not looked for. */
 export class OnceSteps {
@@ -22,7 +29,7 @@ export class OnceSteps {
   readonly #running = new Map<string, Promise<unknown>>();
   #recorded: Promise<ReadonlyMap<string, string>> | undefined;
 
-  constructor(job: ActiveJob, { stores, limits, maxResultBytes }: Pick<ExecutionSettings, 'stores' | 'limits' | 'maxResultBytes'>) {
+  constructor(job: ActiveJob, { stores, limits, maxResultBytes }: OnceSettings) {
     this.#job = job;
     this.#key = storeKey('once', publicId(job.id, job.queue));
     this.#store = stores.steps;
