@@ -7,6 +7,7 @@ const app = createApp({ name: 'quickstart' });
 const charge = app.task('orders.charge', {
   input: z.object({ orderId: z.string(), amount: z.number().positive() }),
   retry: { attempts: 5, backoff: { delay: '1s', max: '5m' } },
+  idempotency: { key: (order) => order.orderId },
   states: ['VALIDATING', 'CHARGING'],
   run: async (order, ctx) => {
     await ctx.setState('CHARGING');

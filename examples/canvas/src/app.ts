@@ -18,6 +18,7 @@ const addUp = app.task('sales.add-up', {
   input: z.object({ day: z.iso.date(), currency: z.string(), region: z.string() }),
   output: Total,
   retry: { attempts: 3, backoff: { delay: '1s' } },
+  idempotency: 'natural',
   run: ({ region }) => {
     const amounts = orders[region];
     if (amounts === undefined) throw new NonRetryableError(`there is no region "${region}"`);

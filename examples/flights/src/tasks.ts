@@ -46,6 +46,7 @@ export const count = app.task('flights.count', {
   input: z.object({ flights: z.int().positive(), range: z.int().nonnegative() }),
   output: Counted,
   retry: { attempts: 3 },
+  idempotency: 'natural',
   states: ['READING', 'COUNTING'],
   run: async ({ flights, range }, ctx) => {
     const from = Math.floor((range * flights) / RANGES);

@@ -14,6 +14,8 @@ export const sendMail = app.task('mail.send', {
   input: z.object({ to: z.email(), text: z.string() }),
   queue: 'mail',
   retry: { attempts: 5, backoff: { delay: '1s', max: '1m' } },
+  // A mail that is sent twice is better than none.
+  idempotency: 'natural',
   states: ['SENDING'],
   run: async ({ to, text }, ctx) => {
     await ctx.setState('SENDING');

@@ -44,6 +44,8 @@ export interface AppOptions {
   readonly tls?: ConnectionOptions;
   /** What a Redis that may evict keys does to the start: nothing, a warning, an error. @defaultValue 'warn' */
   readonly evictionPolicy?: 'ignore' | 'warn' | 'error';
+  /** Refuses what is only warned of otherwise: a task that is retried and says nothing of `idempotency`. @defaultValue false */
+  readonly strict?: boolean;
   /** A pino logger of yours. @defaultValue one that writes to stdout: JSON, or pretty on a terminal */
   readonly logger?: Logger;
   /** Of the default logger. @defaultValue OXBOW_LOG_LEVEL, else 'info' */
@@ -65,6 +67,7 @@ export interface AppSettings {
   readonly connectTimeoutMs: number;
   readonly tls: ConnectionOptions | undefined;
   readonly evictionPolicy: 'ignore' | 'warn' | 'error';
+  readonly strict: boolean;
 }
 
 const retention = z.strictObject({ age: durationOption.optional(), count: z.int().min(0).optional() });
@@ -82,6 +85,7 @@ const appOptions = z.strictObject({
   connectTimeout: durationOption.optional(),
   tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
   evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
+  strict: z.boolean().optional(),
   logger: z.custom<Logger>((value) => typeof (value as Logger | undefined)?.child === 'function', 'must be a pino logger').optional(),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).optional(),
   redact: z.array(z.string()).optional(),
@@ -113,6 +117,7 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
     connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s', 'createApp(): connectTimeout'),
     tls: options.tls,
     evictionPolicy: options.evictionPolicy ?? 'warn',
+    strict: options.strict ?? false,
   };
 }
 

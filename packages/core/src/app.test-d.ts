@@ -338,3 +338,38 @@ describe('options that are functions of the input', () => {
     app.task('order', { input: Order, debounce: {}, run: () => null });
   });
 });
+
+describe('idempotency', () => {
+  it('makes its key of what producers give', () => {
+    app.task('parsed', {
+      input: Parsed,
+      idempotency: {
+        key: (input) => {
+          expectTypeOf(input).toEqualTypeOf<{ n: string; at: string; size?: number | undefined }>();
+          return input.n;
+        },
+      },
+      run: () => null,
+    });
+    app.task('typed', { idempotency: { key: ({ id }) => id }, run: (order: { id: string }) => order.id });
+    // @ts-expect-error -- a number is no key
+    app.task('order', { input: Order, idempotency: { key: ({ amount }) => amount }, run: () => null });
+    app.preset({ idempotency: 'natural' });
+  });
+
+  it('takes a key for one job', () => {
+    const task = app.task('order', { input: Order, run: () => null });
+    expectTypeOf(task.enqueue).toBeCallableWith({ id: '1', amount: 1 }, { idempotencyKey: 'k' });
+    // @ts-expect-error -- of several
+    void task.enqueueMany([{ id: '1', amount: 1 }], { idempotencyKey: 'k' });
+  });
+
+  it('gives of a step what it gave', () => {
+    app.task('steps', {
+      run: async (_: undefined, ctx) => {
+        expectTypeOf(await ctx.once('a', () => 1)).toEqualTypeOf<number>();
+        expectTypeOf(await ctx.once('b', async () => ['x'])).toEqualTypeOf<string[]>();
+      },
+    });
+  });
+});

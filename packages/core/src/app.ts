@@ -26,6 +26,7 @@ import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
+import { Strictness } from './strictness.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import {
   assertPolicy,
@@ -91,6 +92,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
   readonly #eviction: EvictionWatch;
+  readonly #strictness: Strictness;
   #closing: Promise<void> | undefined;
 
   constructor(options: AppOptions) {
@@ -107,12 +109,17 @@ export class App<Deps = unknown, Extra extends object = object> {
       url,
       connectTimeoutMs,
       tls,
-      onOpen: (facts) => this.#eviction.opened(facts.evictionPolicy),
+      onOpen: (facts) => {
+        this.#eviction.opened(facts.evictionPolicy);
+        this.#strictness.started();
+      },
       onError: (error) => errors.error(error, 'connection to the engine'),
     });
     this.#stores = createStores(this.#engine.storeServer);
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
+    this.#strictness = new Strictness(this.#settings.strict, this.log);
+    this.#signals.on('worker:ready', () => this.#strictness.started());
     this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
@@ -137,6 +144,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     };
     this.#enqueue = {
       engine: this.#engine,
+      stores: this.#stores,
       signals: this.#signals,
       limits: this.#settings.limits,
       queues: this.#settings.queues,
@@ -320,6 +328,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();
     if (this.#definitions.has(definition.name)) throw new OxbowError('duplicate_task', `There is a task "${definition.name}" already.`);
+    this.#strictness.declare(definition);
     this.#definitions.set(definition.name, definition);
     return definition;
   }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, TRANSACTION_CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
+import {
+  CANCEL_CRASHPOINTS,
+  CANVAS_CRASHPOINTS,
+  CRASHPOINTS,
+  RECORD_CRASHPOINTS,
+  TRANSACTION_CRASHPOINTS,
+  type Crashpoint,
+} from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
@@ -16,6 +23,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...CANVAS_CRASHPOINTS,
   ...CANCEL_CRASHPOINTS,
   ...TRANSACTION_CRASHPOINTS,
+  ...RECORD_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

@@ -33,6 +33,28 @@ export const TRANSACTION_CRASHPOINTS = [
   'transaction-committed-before-reply',
 ] as const;
 
+/** Where jobs with an idempotency key, and steps of `ctx.once`, come by. */
+export const RECORD_CRASHPOINTS = [
+  /** A key is claimed for a job that is not there. */
+  'claimed-before-add',
+  /** A job of a run has claimed its key; its handler has not begun. */
+  'claimed-before-handler',
+  /** The handler has ended; its result is not on record. */
+  'result-before-record',
+  /** It is; the job is still active. */
+  'result-recorded-before-complete',
+  /** A final failure is in the job's data; its key is not free. */
+  'failure-recorded-before-release',
+  /** The key is free, or has the failure; the job is still active. */
+  'released-before-fail',
+  /** The job that has the key has failed, and its worker did not free the key. */
+  'ended-owner-found-before-takeover',
+  /** A step has ended; nothing of it is written. */
+  'step-before-record',
+  /** It is written; the handler has not gone on. */
+  'step-recorded-before-next',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -55,6 +77,7 @@ export type Crashpoint = (
   | typeof CANVAS_CRASHPOINTS
   | typeof CANCEL_CRASHPOINTS
   | typeof TRANSACTION_CRASHPOINTS
+  | typeof RECORD_CRASHPOINTS
 )[number];
 
 /**
@@ -67,6 +90,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...CANVAS_CRASHPOINTS,
   ...CANCEL_CRASHPOINTS,
   ...TRANSACTION_CRASHPOINTS,
+  ...RECORD_CRASHPOINTS,
 ];
 
 interface Armed {

@@ -7,6 +7,7 @@ import {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  IdempotencyMismatchError,
   InvalidCanvasError,
   InvalidInputError,
   LeaseLostError,
@@ -49,6 +50,7 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
   ['NotUniqueError', 'not_unique', new NotUniqueError('t', 'j@q')],
   ['LockTakenError', 'lock_taken', new LockTakenError('k')],
   ['LeaseLostError', 'lease_lost', new LeaseLostError('k')],
+  ['IdempotencyMismatchError', 'idempotency_mismatch', new IdempotencyMismatchError('t', 'j@q')],
   ['RetryAfterError', 'retry_after', new RetryAfterError('1s')],
 ];
 

@@ -45,6 +45,7 @@ export const errorCodes = {
   not_unique: 'A job with the same key stands, and `unique.onConflict` is `reject`.',
   lock_taken: 'Another job, or somebody else, holds the lock.',
   lease_lost: 'A lock was lost while it was needed: somebody else may hold it.',
+  idempotency_mismatch: 'The idempotency key stands for another input.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -127,10 +128,11 @@ export class QuorumError extends OxbowError {
 
 /** The result is over `maxResultBytes`. Never retried, never truncated. */
 export class ResultTooLargeError extends OxbowError {
-  constructor(task: string, bytes: number, limit: number) {
+  /** @param step - of `ctx.once`, when it is a step's. */
+  constructor(task: string, bytes: number, limit: number, step?: string) {
     super(
       'result_too_large',
-      `The result of task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`,
+      `The result of ${step === undefined ? '' : `step "${step}" of `}task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`,
     );
   }
 }
@@ -225,6 +227,20 @@ export class NotUniqueError extends OxbowError {
 
   constructor(task: string, jobId: string) {
     super('not_unique', `A job of task "${task}" with the same key stands: ${jobId}.`);
+    this.jobId = jobId;
+  }
+}
+
+/** The idempotency key stands for another input. Nothing was enqueued; of a job that is part of a run: never retried. */
+export class IdempotencyMismatchError extends OxbowError {
+  /** Public id of the job that has the key. */
+  readonly jobId: string;
+
+  constructor(task: string, jobId: string) {
+    super(
+      'idempotency_mismatch',
+      `Task "${task}": the idempotency key of this input stands for another input, that of job ${jobId}. Use a key of its own.`,
+    );
     this.jobId = jobId;
   }
 }

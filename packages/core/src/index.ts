@@ -44,6 +44,7 @@ export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { DebounceOptions } from './policies/debounce.ts';
 export type { LockOptions } from './policies/lock.ts';
+export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
@@ -69,6 +70,7 @@ export {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  IdempotencyMismatchError,
   InvalidCanvasError,
   InvalidInputError,
   LeaseLostError,

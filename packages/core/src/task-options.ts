@@ -3,6 +3,7 @@ import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
 import { debounce, type DebounceOptions } from './policies/debounce.ts';
+import { idempotency, type IdempotencyOptions } from './policies/idempotency.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
 import type { Policy } from './policies/policy.ts';
 import { throttle, type ThrottleOptions } from './policies/throttle.ts';
@@ -24,6 +25,11 @@ export interface TaskPolicies<Input = never> {
   readonly queue?: string;
   /** @defaultValue no retry */
   readonly retry?: RetryOptions;
+  /**
+   * One recorded result for each key; `'natural'`: to repeat the task is harmless, so nothing is stored. A task that is retried must say
+   * one of the two, or the start warns. @defaultValue none
+   */
+  readonly idempotency?: IdempotencyOptions<Input> | 'natural';
   /** @defaultValue none */
   readonly lock?: LockOptions<Input>;
   /** At most one job with a key at a time; excludes `throttle` and `debounce`. Not for steps of a canvas. @defaultValue none */
@@ -75,7 +81,7 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock, unique, throttle, debounce];
+const CAPABILITIES: readonly Capability<any, any>[] = [lock, idempotency, unique, throttle, debounce];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),

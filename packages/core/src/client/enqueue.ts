@@ -2,12 +2,14 @@ import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
+import { claimOf } from '../policies/idempotency.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import { uniqueKey, uniquenessOf, type Uniqueness } from '../policies/uniqueness.ts';
 import type { SignalBus } from '../signals.ts';
+import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
-import { encodeEnvelope } from '../task/envelope.ts';
+import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
 import { newJobId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
@@ -33,6 +35,8 @@ export interface EnqueueOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Runs of the handler in all, 1–100. @defaultValue the task's `retry.attempts` */
   readonly attempts?: number;
+  /** Stands for this very request: see the task option `idempotency`. Instead of what the task's own `key` would make. */
+  readonly idempotencyKey?: string;
   /**
    * The open transaction that the job is to be part of, on Postgres and embedded: a `pg` client that has begun one, or the `tx` of
    * `app.transaction`. The job is seen from its commit on, and is gone with its rollback.
@@ -48,6 +52,7 @@ export interface QueueDeclaration {
 
 export interface EnqueueSettings {
   readonly engine: Engine;
+  readonly stores: Stores;
   readonly signals: SignalBus;
   readonly limits: PayloadLimits;
   readonly queues: ReadonlyMap<string, QueueDeclaration>;
@@ -67,6 +72,7 @@ const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   queue: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
+  idempotencyKey: z.string().optional(),
   tx: executorOption.optional(),
 }) as z.ZodType<EnqueueOptions>;
 
@@ -91,6 +97,10 @@ export interface Prepared {
   readonly queue: string;
   readonly job: NewJob;
   readonly call: EnqueueCall;
+  readonly task: TaskDefinition;
+  /** Given for this enqueue. */
+  readonly key: string | undefined;
+  readonly claim: StoredClaim | undefined;
   readonly unique: PreparedUnique | undefined;
   readonly tx: SqlExecutor | undefined;
 }
@@ -105,35 +115,46 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   if (options.queue !== undefined) assertName('queue', queue);
   const timestamp = Date.now();
   const uniqueness = uniquenessOf(task);
-  if (uniqueness !== undefined && options.tx !== undefined) throw decidedOutside(task.name, uniqueness.option);
   const delayMs = delayOf(options, timestamp, task.name) || (uniqueness?.delayMs ?? 0);
   const priority = priorityOf(options.priority, queue, settings.queues.get(queue));
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
   const headers = options.headers ?? {};
+  const { idempotencyKey: key, tx } = options;
+  const inputText = encodeInput(input, settings.limits);
+  const claim = claimOf(task, { input, key });
+  assertDecidable(task.name, { uniqueness, claim, tx });
   const job: NewJob = {
     id,
     name: task.name,
-    data: encodeEnvelope(
-      encodeInput(input, settings.limits),
-      encodeHeaders(options.headers),
-      expiresAt(options.expires, timestamp + delayMs),
-    ),
+    data: encodeEnvelope(inputText, encodeHeaders(options.headers), expiresAt(options.expires, timestamp + delayMs), undefined, claim),
     timestamp,
     ...(delayMs > 0 ? { delayMs } : {}),
     ...(priority === undefined ? {} : { priority }),
     ...(attempts === undefined ? {} : { attempts }),
   };
   const unique = uniqueness === undefined ? undefined : prepareUnique(uniqueness, task.name, input);
-  return { queue, job, unique, call: { task: task.name, queue, input, headers, options: task.extra }, tx: options.tx };
+  const call = { task: task.name, queue, input, headers, options: task.extra };
+  return { queue, job, call, task, key, claim, unique, tx };
 }
 
 function prepareUnique(uniqueness: Uniqueness, task: string, input: unknown): PreparedUnique {
   return { rule: { ...uniqueness.rule, key: uniqueKey(task, uniqueness, input) }, rejects: uniqueness.rejects };
 }
 
-/** Whether there is a job at all would depend on a commit that others cannot see yet. */
-function decidedOutside(task: string, option: string): OxbowError {
-  return new OxbowError('transaction_unsupported', `enqueue of "${task}": a task with ${option} cannot be enqueued inside a transaction.`);
+/** Two answers to the question whether there is a job at all exclude each other, and one that others can see does not wait for a commit. */
+function assertDecidable(
+  task: string,
+  {
+    uniqueness,
+    claim,
+    tx,
+  }: { readonly uniqueness: Uniqueness | undefined; readonly claim: StoredClaim | undefined; readonly tx: SqlExecutor | undefined },
+): void {
+  if (uniqueness !== undefined && claim !== undefined)
+    throw new OxbowError('invalid_options', `enqueue of "${task}": ${uniqueness.option} and an idempotency key exclude each other.`);
+  const option = uniqueness?.option ?? (claim === undefined ? undefined : 'an idempotency key');
+  if (option !== undefined && tx !== undefined)
+    throw new OxbowError('transaction_unsupported', `enqueue of "${task}": a job with ${option} cannot be enqueued inside a transaction.`);
 }
 
 function delayOf({ delay, at }: EnqueueOptions, now: number, task: string): number {
@@ -170,8 +191,9 @@ function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
 
 /** The data of a job whose input or headers a policy has changed. */
 export function rewrite(settings: EnqueueSettings, prepared: Prepared, call: EnqueueCall): Prepared {
-  const { job } = prepared;
+  const { job, task, key } = prepared;
   const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  const data = encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
-  return { ...prepared, job: { ...job, data } };
+  const input = encodeInput(call.input, settings.limits);
+  const claim = claimOf(task, { input: call.input, key });
+  return { ...prepared, claim, job: { ...job, data: encodeEnvelope(input, encodeHeaders(call.headers), expires, undefined, claim) } };
 }

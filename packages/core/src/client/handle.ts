@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { Addition, Engine, JobEvent, StoredJob } from '../engine/engine.ts';
-import { EngineUnavailableError, OxbowError, ResultTimeoutError } from '../errors.ts';
+import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
+import { fromFailureRecord } from '../execution/failure.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
+import type { FailureRecord } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
+import type { Replay } from './idempotent-add.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -32,6 +35,7 @@ export interface Added {
   /** The watcher's, from before the job was added; without one the job is looked up first. */
   readonly mark?: number | undefined;
   readonly created?: boolean;
+  readonly replay?: Replay | undefined;
   /** Of a job that was added inside a transaction. */
   readonly addition?: Addition | undefined;
 }
@@ -40,8 +44,10 @@ export interface Added {
 export class JobHandle<Result = unknown> {
   /** `<jobId>@<queue>`; `app.handle(id)` makes a handle of it anywhere. */
   readonly id: string;
-  /** True: the enqueue that gave the handle made the job. False: the job stands for another one, or was looked up by its id. */
+  /** True: the enqueue that gave the handle made the job. False: the job stands for an earlier one, or was looked up by its id. */
   readonly created: boolean;
+  /** True: the idempotency key had a result, or a failure, and `result()` gives it, whatever has become of its job. */
+  readonly replayed: boolean;
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
@@ -51,6 +57,7 @@ export class JobHandle<Result = unknown> {
   constructor(source: HandleSource, queue: string, jobId: string, added: Added = {}) {
     this.#added = added;
     this.created = added.created ?? false;
+    this.replayed = added.replay !== undefined;
     this.#source = source;
     this.#queue = queue;
     this.#jobId = jobId;
@@ -77,6 +84,8 @@ export class JobHandle<Result = unknown> {
     this.#source.engine.transactions?.assertOutside();
     const { timeout } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
+    const { replay } = this.#added;
+    if (replay !== undefined) return this.#replayed(replay);
     return new Promise<Result>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
       const timer =
@@ -118,6 +127,12 @@ export class JobHandle<Result = unknown> {
     const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
     if (cancelled === undefined) throw this.#unknown();
     return cancelled;
+  }
+
+  #replayed({ kind, task, value }: Replay): Result {
+    const recorded: unknown = JSON.parse(value);
+    if (kind === 'succeeded') return recorded as Result;
+    throw new TaskFailedError(this.id, task, fromFailureRecord(recorded as FailureRecord));
   }
 
   async #find(): Promise<StoredJob> {

@@ -1,18 +1,16 @@
 import { crashpoint } from '../crashpoint.ts';
-import type { Addition, JobPlace, NewJob } from '../engine/engine.ts';
+import type { Addition, NewJob } from '../engine/engine.ts';
 import { NotUniqueError } from '../errors.ts';
 import { once } from '../execution/attempt.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import { publicId } from '../task/id.ts';
 import { rewrite, type EnqueueSettings, type Prepared } from './enqueue.ts';
+import { addClaimed, type Added } from './idempotent-add.ts';
 import { addTogether } from './transaction.ts';
 
 /** The job that an enqueue comes to. */
-export interface Sent {
-  readonly place: JobPlace;
-  /** False: it stands for another enqueue. */
-  readonly created: boolean;
+export interface Sent extends Added {
   /** Of a job that was added inside a transaction. */
   readonly addition?: Addition | undefined;
 }
@@ -29,9 +27,11 @@ export async function send(settings: EnqueueSettings, prepared: Prepared): Promi
   return sent;
 }
 
-async function add({ engine }: EnqueueSettings, { queue, job, unique, tx }: Prepared): Promise<Sent> {
+async function add(settings: EnqueueSettings, { task, queue, job, claim, unique, tx }: Prepared): Promise<Sent> {
+  const { engine } = settings;
   const place = { queue, id: job.id };
   if (tx !== undefined) return { place, created: true, addition: await addTogether(engine, [{ ...job, queue }], tx) };
+  if (claim !== undefined) return addClaimed(settings, { task, queue, job, claim });
   if (unique !== undefined) {
     const { created, ...standing } = await engine.addUnique({ ...job, queue }, unique.rule);
     if (!created && unique.rejects) throw new NotUniqueError(job.name, publicId(standing.id, standing.queue));

@@ -42,9 +42,10 @@ export class Task<In, Result> {
   }
 
   /**
-   * Adds one job in one round trip. When it resolves the engine has the job.
+   * Adds one job in one round trip; in two with an idempotency key, which an earlier enqueue may have: then the handle is of that one's job.
+   * When it resolves the engine has the job.
    * @throws InvalidInputError, SerializationError and OxbowError `invalid_options` before anything is sent;
-   * EngineUnavailableError when the engine stays away (the call may be repeated). With `tx` OxbowError `transaction_unsupported`,
+   * EngineUnavailableError when the engine stays away (the call may be repeated); IdempotencyMismatchError; NotUniqueError. With `tx` OxbowError `transaction_unsupported`,
    * `invalid_transaction`, and what `tx` rejects with: a statement that fails has aborted the transaction.
    */
   async enqueue(...[input, options]: InputArguments<In, [options?: EnqueueOptions]>): Promise<JobHandle<Result>> {
@@ -64,14 +65,19 @@ export class Task<In, Result> {
   }
 
   /**
-   * Adds many jobs in one round trip; handles come in the order of the inputs. Every input is checked before any is
+   * Adds many jobs in one round trip, after one for their idempotency keys, which the task's own function makes; handles come in the order of the inputs. Every input is checked before any is
    * sent. Jobs are added one by one, not as a whole: when the engine refuses some, the others stand.
    * @throws as `enqueue`; AggregateError when the engine refused several. With `tx` they stand or fall with the transaction.
    */
-  async enqueueMany(inputs: Iterable<In>, options?: EnqueueOptions): Promise<readonly JobHandle<Result>[]> {
+  async enqueueMany(inputs: Iterable<In>, options?: Omit<EnqueueOptions, 'idempotencyKey'>): Promise<readonly JobHandle<Result>[]> {
     if (typeof inputs !== 'object' || inputs === null || !(Symbol.iterator in inputs)) {
       throw new OxbowError('invalid_options', `enqueueMany of "${this.name}" takes an array, or another iterable object, of inputs.`);
     }
+    if ((options as EnqueueOptions | undefined)?.idempotencyKey !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        `enqueueMany of "${this.name}": an idempotencyKey is of one job. Let the task's own key function make them.`,
+      );
     const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
     const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
@@ -127,8 +133,8 @@ export class Task<In, Result> {
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
     const mark = this.#handles.watcher.mark(prepared.queue);
-    const { place, created, addition } = await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, place.queue, place.id, { mark: created ? mark : undefined, created, addition });
+    const { place, created, replay, addition } = await send(this.#settings, prepared);
+    return new JobHandle<Result>(this.#handles, place.queue, place.id, { mark: created ? mark : undefined, created, replay, addition });
   }
 }
 

@@ -1,9 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
 import { followUp } from './follow-up.ts';
 import { LaneWorker, park } from './lane-worker.ts';
 import { LostFetches } from './lost-fetches.ts';
+import { isConnectionFailure } from './postgres-errors.ts';
 import { guardLane, type LaneGuard } from './renewal-thread.ts';
 
 /** Of a job's failed attempts; more would let a job with many attempts grow without bound. */
@@ -127,7 +129,7 @@ export class BullLane implements Lane {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
-      if (verdict.kind !== 'complete') return await settle(job, token, verdict);
+      if (verdict.kind !== 'complete') return await settle(running, verdict);
       if (verdict.flow !== undefined) followUp(job, verdict.flow);
       return verdict.value;
     } finally {
@@ -141,7 +143,8 @@ export class BullLane implements Lane {
  * What BullMQ reads of the job's options when an attempt ends is set here, in memory: the verdict has decided, not the
  * stored options.
  */
-async function settle(job: Job, token: string, verdict: Exclude<Verdict, { readonly kind: 'complete' }>): Promise<never> {
+async function settle(running: Running, verdict: Exclude<Verdict, { readonly kind: 'complete' }>): Promise<never> {
+  const { job, token } = running;
   switch (verdict.kind) {
     case 'fail':
       job.opts.attempts = job.attemptsMade + 1;
@@ -154,18 +157,31 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
       throw verdict.error;
     case 'putBack':
       if (verdict.delayMs > 0) {
-        await job.moveToDelayed(Date.now() + verdict.delayMs, token);
+        await whenThere(running, () => job.moveToDelayed(Date.now() + verdict.delayMs, token));
         verdict.recorded?.();
         throw new DelayedError();
       }
-      await job.moveToWait(token);
+      await whenThere(running, () => job.moveToWait(token));
       verdict.recorded?.();
       throw new WaitingError();
     case 'park': {
-      const parked = await park(job, token);
+      const parked = await whenThere(running, () => park(job, token));
       verdict.recorded?.();
       throw parked;
     }
+  }
+}
+
+/** A server that is away is waited for, as BullMQ does at the end of a job: what is thrown here would be the job's failure. */
+async function whenThere<T>(running: Running, call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (running.abandoned) throw new WaitingError();
+      if (!isConnectionFailure(error)) throw error;
+    }
+    await wait(RETRY_MS, undefined, { ref: false });
   }
 }
 

@@ -93,6 +93,27 @@ export function outageContract<Own extends Server>({ create, engineOf }: Servers
     expect(gate.arrived).toBe(4);
   });
 
+  it('puts a job back though the server was away when it should be', async () => {
+    const server = await started();
+    const app = withApp(engineOf(server));
+    const gate = new Gate();
+    app.use({
+      name: 'busy',
+      run: async (_, next) => {
+        if (gate.arrived > 0) return next();
+        await gate.pass();
+        return { kind: 'put-back', delayMs: 1, reason: 'busy' };
+      },
+    });
+    const handle = await app.task('task', { run: (_: undefined, ctx) => ctx.attempt }).enqueue();
+    await startWorker(app, { lockDuration: '60s' });
+    await until('it runs', () => gate.arrived === 1);
+    await server.stop();
+    gate.open();
+    await server.start();
+    expect(await handle.result()).toBe(1);
+  });
+
   it('closes an app that waits for a result, though the server is away', async () => {
     const server = await started();
     const app = withApp(engineOf(server));

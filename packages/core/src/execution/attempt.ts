@@ -37,6 +37,8 @@ export interface Attempt {
   input: unknown;
   /** The input in the form that producers give. */
   given: unknown;
+  /** The outcome is what is recorded under the job's idempotency key: it was checked when it was recorded. */
+  replayed: boolean;
   /** Of a join that fails because its members did. */
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
@@ -57,6 +59,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     context: undefined,
     input: undefined,
     given: undefined,
+    replayed: false,
     origins: undefined,
     replacement: undefined,
     following: undefined,

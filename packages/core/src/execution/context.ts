@@ -11,6 +11,7 @@ import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
 import { parentIdOf, type CanvasJob } from './canvas-job.ts';
 import type { CanvasRuntime } from './canvas-runtime.ts';
+import { OnceSteps, type OnceSettings } from './once.ts';
 import { toReplacement } from './replace-request.ts';
 
 /** What a job shows of itself while it runs. */
@@ -99,6 +100,13 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
    */
   replace(signature: Replacement): never;
   /**
+   * Runs a step of the handler, and gives what it gave when this job has run it before, in an earlier attempt, or before a crash. One write;
+   * in an attempt that is not the first start one read for all steps. A step that rejects is not recorded; one whose worker dies before the write runs again.
+   * @param step - its name in this job; calls that run at once share one run.
+   * @throws SerializationError, ResultTooLargeError when the value is none that a result may be; OxbowError `invalid_key`
+   */
+  once<Value>(step: string, fn: () => Value | Promise<Value>): Promise<Value>;
+  /**
    * Enqueues a task or a signature: what its `enqueue` takes follows it. A retry of this job that makes the same calls in the same order adds nothing twice.
    * @throws as `enqueue` of the task or signature
    */
@@ -115,7 +123,7 @@ export interface ContextParts {
   readonly envelope: Envelope;
   readonly canvas: CanvasJob | undefined;
   readonly states: ReadonlySet<string>;
-  readonly settings: { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
+  readonly settings: OnceSettings & { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
 }
 
 /** Its costly parts (logger, abort controller) are made when they are first asked for. */
@@ -125,15 +133,16 @@ export class AttemptContext implements TaskContext {
   readonly #job: ActiveJob;
   readonly #envelope: Envelope;
   readonly #canvas: CanvasJob | undefined;
-  readonly #runtime: CanvasRuntime;
+  readonly #settings: ContextParts['settings'];
   readonly #states: ReadonlySet<string>;
-  readonly #parentLog: Logger;
   #log: Logger | undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
   #progress: Progress | undefined;
   #enqueued = 0;
   #fence: number | undefined;
+  #steps: OnceSteps | undefined;
+  #item: number | undefined;
 
   constructor({ job, envelope, canvas, states, settings }: ContextParts) {
     this.name = job.name;
@@ -141,9 +150,8 @@ export class AttemptContext implements TaskContext {
     this.#job = job;
     this.#envelope = envelope;
     this.#canvas = canvas;
-    this.#runtime = settings.canvas;
+    this.#settings = settings;
     this.#states = states;
-    this.#parentLog = settings.log;
   }
 
   get id(): string {
@@ -171,7 +179,7 @@ export class AttemptContext implements TaskContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#parentLog.child({ task: this.name, job: this.id, attempt: this.attempt });
+    this.#log ??= this.#settings.log.child({ task: this.name, job: this.id, attempt: this.attempt });
     return this.#log;
   }
 
@@ -231,12 +239,28 @@ export class AttemptContext implements TaskContext {
   }
 
   replace(signature: Replacement): never {
-    throw toReplacement(signature, this.#runtime);
+    throw toReplacement(signature, this.#settings.canvas);
+  }
+
+  once<Value>(step: string, fn: () => Value | Promise<Value>): Promise<Value>;
+  async once(step: string, fn: () => unknown): Promise<unknown> {
+    this.#steps ??= new OnceSteps(this.#job, this.#settings);
+    return this.#steps.run(step, fn, this.#item);
+  }
+
+  /** Its handler runs on many items, and now begins with this one: each has steps of its own. */
+  startItem(item: number): void {
+    this.#item = item;
+  }
+
+  /** Undefined when the handler has used none. */
+  get steps(): OnceSteps | undefined {
+    return this.#steps;
   }
 
   enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
     const { id, attemptsStarted } = this.#job;
-    return this.#runtime.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
+    return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
   }
 
   #counts(): Progress {

@@ -1,13 +1,19 @@
 import { OxbowError } from '../errors.ts';
+import { isKeyed } from '../policies/idempotency.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Attempt, Next } from './attempt.ts';
 
 const RETRY_MS = 1000;
 
-/** Step: a job of a run whose reads and writes around the handler do not succeed has not failed by that: it is put back. */
+/** Step: a job whose own reads and writes around the handler do not succeed has not failed by that: it is put back. */
 export function engineAway(attempt: Attempt, next: Next): Promise<Outcome> {
   const { canvas, job } = attempt;
-  return canvas === undefined && !job.name.startsWith('oxbow.') ? next(attempt) : next(attempt).catch(toOutcome);
+  const isPlain = canvas === undefined && !job.name.startsWith('oxbow.') && !hasRecords(attempt);
+  return isPlain ? next(attempt) : next(attempt).catch(toOutcome);
+}
+
+function hasRecords({ envelope, definition }: Attempt): boolean {
+  return envelope?.claim !== undefined || isKeyed(definition);
 }
 
 /** A run that is over ends its jobs as cancelled. @throws what is no word of the engine's */

@@ -26,8 +26,9 @@ export async function parseItems(
 export async function runItems(attempt: Attempt): Promise<readonly unknown[]> {
   const { definition, context, input } = attempt;
   const results: unknown[] = [];
-  for (const item of input as readonly unknown[]) {
+  for (const [at, item] of (input as readonly unknown[]).entries()) {
     if (context?.abortReason !== undefined) throw context.abortReason;
+    context?.startItem(at);
     results.push((await definition?.handler?.(item as never, context as never)) ?? null);
   }
   return results;

@@ -21,6 +21,7 @@ import { AttemptContext } from './context.ts';
 import { continuation } from './continuation.ts';
 import { engineAway } from './engine-away.ts';
 import { fromFailureRecord } from './failure.ts';
+import { claimInput, recordResult } from './idempotency.ts';
 import { internal, internalTask } from './internal-tasks.ts';
 import { isMapCall, parseItems, runItems } from './map-call.ts';
 import { replacement } from './replacement.ts';
@@ -39,12 +40,14 @@ export const STEPS: readonly Step[] = [
   { name: 'engine-away', run: engineAway },
   { name: 'internal', run: internal },
   { name: 'continuation', run: continuation },
+  { name: 'record', run: recordResult },
   { name: 'result', run: checkResult },
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
   capabilityStep(unique),
   capabilityStep(debounce),
+  { name: 'idempotency', run: claimInput },
   capabilityStep(lock),
 ];
 
@@ -177,7 +180,7 @@ async function parseMap(attempt: Attempt, next: Next): Promise<Outcome> {
 /** What the handler returned must fit the output schema, JSON, and the size limit. */
 async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
   const outcome = await next(attempt);
-  if (outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
+  if (attempt.replayed || outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
   const { definition, settings, job } = attempt;
   // Its members were checked, and limits hold per member.
   if (job.name === COLLECT) return outcome;

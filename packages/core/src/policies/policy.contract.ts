@@ -58,6 +58,10 @@ export function policyContract(engine: TestEngine): void {
         own: 'h',
         tenant: 't1',
       });
+      const keyed = app.task('keyed', { idempotency: { key: ({ n }) => `${n}` }, run: ({ n }: { n: number }) => n });
+      const handles = [await keyed.enqueue({ n: 1 }), await keyed.enqueue({ n: 1 })];
+      expect(handles.map(({ created }) => created)).toEqual([true, false]);
+      expect(await handles[1]?.result()).toBe(2);
       await expect(task.enqueue({ n: 100 })).rejects.toMatchObject({ code: 'serialization', path: 'input.n' });
     });
 

@@ -63,6 +63,14 @@ describe('an envelope', () => {
     expect(withFailure(decode('{"$ox":1,"in":1}'), failure)).toEqual({ $ox: 1, in: 1, f: failure });
   });
 
+  it('carries the idempotency key that its job has claimed, and has none that cannot be read', () => {
+    const claim = { key: 'k_-1', fingerprint: 'f_-1' };
+    const envelope = decode(encodeEnvelope('1', undefined, undefined, '{"p":1}', claim));
+    expect(envelope).toMatchObject({ input: 1, canvas: { p: 1 }, claim });
+    expect(roundTrip(withFailure(envelope, failure))).toEqual({ ...envelope, failure });
+    for (const k of [5, '', 'k', '.f', {}, null]) expect(roundTrip({ $ox: 1, in: 1, k }).claim).toBeUndefined();
+  });
+
   it.each([{ orderId: 1 }, [], 'text', 5, null, undefined, { ox: 1 }, { in: 1 }])(
     'is not what a plain BullMQ producer wrote: %j is the input',
     (data) => {
@@ -97,7 +105,7 @@ describe('an envelope', () => {
   it('never makes its reader throw', () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), (version, rest) => {
-        const data = { $ox: version, in: rest, h: rest, x: rest, f: rest };
+        const data = { $ox: version, in: rest, h: rest, x: rest, f: rest, k: rest };
         expect(['envelope', 'plain', 'malformed', 'newer']).toContain(decodeEnvelope(data).kind);
         expect(['envelope', 'plain', 'malformed', 'newer']).toContain(decodeEnvelope(rest).kind);
       }),

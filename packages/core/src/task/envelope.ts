@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
  *
- *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "c": {canvas}, "f": {failure record} }
+ *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "k": "<idempotency>", "c": {canvas}, "f": {failure record} }
  *
  * Only `$ox` is always there; without `in` the input is undefined. Data without `$ox` is a plain BullMQ job: the data is
  * the input.
@@ -58,6 +58,14 @@ export interface Envelope {
   readonly failure: StoredFailure | undefined;
   /** What a job of a run carries; execution knows its form. */
   readonly canvas: unknown;
+  /** The idempotency key that the job has claimed. */
+  readonly claim?: StoredClaim | undefined;
+}
+
+/** An idempotency key as the store knows it, and what it stands for. */
+export interface StoredClaim {
+  readonly key: string;
+  readonly fingerprint: string;
 }
 
 export type Decoded =
@@ -88,6 +96,7 @@ const wire = z.object({
   h: z.record(z.string(), z.string()).optional(),
   x: z.number().optional(),
   c: z.unknown().optional(),
+  k: z.unknown().optional(),
   f: z
     .object({
       error: failureRecord,
@@ -119,12 +128,14 @@ export function encodeEnvelope(
   headersText: string | undefined,
   expiresAt: number | undefined,
   canvasText?: string,
+  claim?: StoredClaim,
 ): string {
   const input = inputText === undefined ? '' : `,"in":${inputText}`;
   const headers = headersText === undefined ? '' : `,"h":${headersText}`;
   const expires = expiresAt === undefined ? '' : `,"x":${expiresAt}`;
   const canvas = canvasText === undefined ? '' : `,"c":${canvasText}`;
-  return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}${canvas}}`;
+  const key = claim === undefined ? '' : `,"k":"${claimText(claim)}"`;
+  return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}${key}${canvas}}`;
 }
 
 /** The same job data with the failure in it. */
@@ -143,8 +154,19 @@ function toData(envelope: Envelope): object {
     in: envelope.input,
     ...(envelope.headers === NO_HEADERS ? {} : { h: envelope.headers }),
     ...(envelope.expiresAt === undefined ? {} : { x: envelope.expiresAt }),
+    ...(envelope.claim === undefined ? {} : { k: claimText(envelope.claim) }),
     ...(envelope.canvas === undefined ? {} : { c: envelope.canvas }),
   };
+}
+
+function claimText({ key, fingerprint }: StoredClaim): string {
+  return `${key}.${fingerprint}`;
+}
+
+/** Undefined for what nobody has claimed. */
+function claimIn(text: unknown): StoredClaim | undefined {
+  const [key = '', fingerprint = ''] = typeof text === 'string' ? text.split('.') : [];
+  return key === '' || fingerprint === '' ? undefined : { key, fingerprint };
 }
 
 export function decodeEnvelope(data: unknown): Decoded {
@@ -154,7 +176,7 @@ export function decodeEnvelope(data: unknown): Decoded {
   const version = data.$ox;
   if (typeof version === 'number' && Number.isInteger(version) && version > ENVELOPE_VERSION) return { kind: 'newer', version };
   // The form of nearly every job has nothing to check.
-  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'f' in data)) {
+  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'f' in data || 'k' in data)) {
     return {
       kind: 'envelope',
       envelope: {
@@ -171,6 +193,8 @@ export function decodeEnvelope(data: unknown): Decoded {
     const issue = result.error.issues[0];
     return { kind: 'malformed', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}` };
   }
-  const { in: input, h, x, c, f } = result.data;
-  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c } };
+  const { in: input, h, x, c, f, k } = result.data;
+  const envelope = { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c };
+  const claim = claimIn(k);
+  return { kind: 'envelope', envelope: claim === undefined ? envelope : { ...envelope, claim } };
 }

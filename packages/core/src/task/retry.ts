@@ -137,6 +137,8 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
   'deadlock',
   'invalid_canvas',
   'quorum',
+  'invalid_key',
+  'idempotency_mismatch',
 ]);
 
 function matches(matchers: readonly ErrorMatcher[] | undefined, error: Error): boolean {

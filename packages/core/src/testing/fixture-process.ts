@@ -14,6 +14,7 @@ import { deleteKeys, uniqueName } from './with-app.ts';
 const FIXTURES = {
   worker: new URL('worker.fixture.ts', import.meta.url),
   canvas: new URL('canvas.fixture.ts', import.meta.url),
+  records: new URL('records.fixture.ts', import.meta.url),
 } as const;
 
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
@@ -37,6 +38,8 @@ export interface FixtureConfig {
   readonly begin?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
+  /** Of records.fixture.ts: more queues that it serves, and whose keys it settles. */
+  readonly others?: readonly string[];
 }
 
 export type FixtureRequest = { readonly enqueue: string; readonly input?: unknown } | { readonly watch: string };

@@ -60,6 +60,7 @@ export class AttemptRunner {
       return {
         ...verdict,
         recorded: () => {
+          verdict.recorded?.();
           if (told) this.#emit(outcome, event);
           for (const act of after)
             act()?.catch((error: unknown) => this.#settings.log.debug({ err: error, task: job.name }, 'a job was not tidied up after'));

@@ -5,6 +5,7 @@ import type { Attempt } from '../execution/attempt.ts';
 import { toOutcome } from '../execution/engine-away.ts';
 import { publishFailure } from '../execution/failure-publication.ts';
 import { toFailureRecord } from '../execution/failure.ts';
+import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
@@ -17,7 +18,7 @@ import { withFailure, type FailedEnd } from '../task/envelope.ts';
 export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise<Verdict> {
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'complete', value: outcome.value, flow: attempt.following };
+      return { kind: 'complete', value: outcome.value, flow: attempt.following, ...forgetting(attempt) };
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
@@ -29,6 +30,12 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'expired':
       return fail(outcome.kind, outcome.error, attempt);
   }
+}
+
+/** Steps of a job that has succeeded are not asked for again. */
+function forgetting({ context }: Attempt): Pick<Verdict, 'recorded'> {
+  const steps = context?.steps;
+  return steps === undefined ? {} : { recorded: () => steps.forget() };
 }
 
 /** What replaces the job is there before the job waits for it. */
@@ -44,6 +51,7 @@ async function replace(attempt: Attempt): Promise<Verdict> {
 
 async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Verdict> {
   await recordFailure(end, error, attempt);
+  await settleFailure(attempt, end, error);
   if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
   return { kind: 'fail', error };
 }

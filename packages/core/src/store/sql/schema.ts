@@ -1,5 +1,8 @@
 import { UNIQUE } from './unique-schema.ts';
 
+import { RECORDS } from './records-schema.ts';
+import { STEPS } from './steps-schema.ts';
+
 /** Grows with every change of {@link STORE_SCHEMA}. */
 export const STORE_VERSION = 1;
 
@@ -40,4 +43,4 @@ END;
 $$;`;
 
 /** Tables and functions of the SQL stores; run as a whole in one transaction, on a schema that may have an older form of them. */
-export const STORE_SCHEMA: string = [CLOCK, LEASES, UNIQUE].join('\n');
+export const STORE_SCHEMA: string = [CLOCK, LEASES, UNIQUE, RECORDS, STEPS].join('\n');

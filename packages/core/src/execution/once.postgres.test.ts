@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { onceContract } from './once.contract.ts';
+
+onPostgres(onceContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { onceContract } from './once.contract.ts';
+
+onRedis(onceContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { idempotencyContract } from './idempotency.contract.ts';
+
+onRedis(idempotencyContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { recordsContract } from './records.contract.ts';
+
+onPostgres(recordsContract);

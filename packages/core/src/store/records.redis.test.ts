@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { recordsContract } from './records.contract.ts';
+
+onRedis(recordsContract);
