@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
+import { heartbeatOption, resolveHeartbeat, type HeartbeatOptions } from './policies/heartbeat.ts';
 import type { Policy } from './policies/policy.ts';
+import { resolveTimeLimits, timeoutOption, type TimeLimitOptions } from './policies/time-limits.ts';
 import type { TaskDefinition } from './task/definition.ts';
+import type { Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions, unknownOption } from './task/options.ts';
 import { resolveRetry, retryOptions, type RetryOptions } from './task/retry.ts';
@@ -14,6 +17,10 @@ export interface TaskPolicies {
   readonly queue?: string;
   /** @defaultValue no retry */
   readonly retry?: RetryOptions;
+  /** How long one attempt may take: a hard limit, or a soft and a hard one. @defaultValue no limit */
+  readonly timeout?: Duration | TimeLimitOptions;
+  /** Ends an attempt that does not call `ctx.heartbeat`. @defaultValue no heartbeat is expected */
+  readonly heartbeat?: HeartbeatOptions;
 }
 
 /** A task with an input schema. */
@@ -58,6 +65,8 @@ const schema = z.custom<Schema>(
 const own = {
   queue: z.string().optional(),
   retry: retryOptions.optional(),
+  timeout: timeoutOption.optional(),
+  heartbeat: heartbeatOption.optional(),
   input: schema.optional(),
   output: schema.optional(),
   states: z.array(z.string()).optional(),
@@ -76,10 +85,30 @@ export function defineTask(name: string, options: object, preset: object, polici
   if (typeof options !== 'object' || options === null)
     throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
   const { mine, extra } = split({ ...preset, ...options }, name, policies);
-  const { queue = 'default', retry, input, output, states = [], run } = parseOptions(taskOptions, mine, `task "${name}"`);
+  const {
+    queue = 'default',
+    retry,
+    input,
+    output,
+    states = [],
+    run,
+    timeout,
+    heartbeat,
+  } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
   for (const state of states) assertName('state', state);
-  return { name, queue, input, output, states: new Set(states), retry: resolveRetry(retry, name), extra, handler: run };
+  return {
+    name,
+    queue,
+    input,
+    output,
+    states: new Set(states),
+    retry: resolveRetry(retry, name),
+    timeLimits: resolveTimeLimits(timeout, name),
+    heartbeatMs: resolveHeartbeat(heartbeat, name),
+    extra,
+    handler: run,
+  };
 }
 
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');

@@ -37,6 +37,21 @@ export interface Attempt {
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
   replacement: Plan | undefined;
+  /** While the handler runs: gives its outcome for it (endAttempt does). */
+  end: ((error: Error) => void) | undefined;
+  /** What the attempt was ended with before its handler did. */
+  ended: Error | undefined;
+  /** The handler of an attempt that was ended before it. Never rejects. */
+  unsettled: Promise<unknown> | undefined;
+  /** Where the handler runs when it is not here. */
+  isolated: IsolatedHandler | undefined;
+}
+
+/** A handler in a process or thread of its own. */
+export interface IsolatedHandler {
+  call(input: unknown): Promise<unknown>;
+  /** Resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -50,6 +65,10 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     input: undefined,
     origins: undefined,
     replacement: undefined,
+    end: undefined,
+    ended: undefined,
+    unsettled: undefined,
+    isolated: undefined,
   };
 }
 

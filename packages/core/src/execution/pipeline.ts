@@ -18,10 +18,11 @@ import { continuation } from './continuation.ts';
 import { engineAway } from './engine-away.ts';
 import { fromFailureRecord } from './failure.ts';
 import { internal, internalTask } from './internal-tasks.ts';
-import { isMapCall, parseItems, runItems } from './map-call.ts';
+import { runHandler } from './handler-run.ts';
+import { heartbeat, timeLimits } from './limits.ts';
+import { isMapCall, parseItems } from './map-call.ts';
 import { replacement } from './replacement.ts';
 import { outcomeOf } from './settle.ts';
-import { runAs } from './running.ts';
 
 /** Oxbow's own steps around the handler, outer to inner. User policies go between `parse` and the handler. */
 export const STEPS: readonly Step[] = [
@@ -39,6 +40,12 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
+];
+
+/** Between the user's policies and the handler. */
+const INNER: readonly Step[] = [
+  { name: 'time-limits', run: timeLimits },
+  { name: 'heartbeat', run: heartbeat },
 ];
 
 /** Names of the steps, outer to inner. */
@@ -59,7 +66,7 @@ export function composePipeline(policies: readonly Policy[]): Next {
 }
 
 function steps(policies: readonly Policy[]): readonly Step[] {
-  return [...STEPS, ...policies.flatMap((policy) => (policy.run === undefined ? [] : [policyStep(policy, policy.run)]))];
+  return [...STEPS, ...policies.flatMap((policy) => (policy.run === undefined ? [] : [policyStep(policy, policy.run)])), ...INNER];
 }
 
 function crashLimit(attempt: Attempt, next: Next): Promise<Outcome> {
@@ -185,17 +192,6 @@ function parseResult(attempt: Attempt, output: Schema, value: unknown): unknown 
   if (attempt.canvas?.message.rep !== undefined) return value;
   const { name } = attempt.job;
   return isMapCall(attempt) ? parseItems(output, value, name, 'invalid_output') : parse(output, value, name, 'invalid_output');
-}
-
-function runHandler(attempt: Attempt): Promise<Outcome> {
-  const handler = attempt.definition?.handler;
-  const run = isMapCall(attempt)
-    ? (): unknown => runItems(attempt)
-    : (): unknown => handler?.(attempt.input as never, attempt.context as never);
-  return runAs(attempt.job.name, run).then(
-    (value): Outcome => ({ kind: 'succeeded', value }),
-    (thrown: unknown) => outcomeOf(thrown, attempt),
-  );
 }
 
 function failed(error: Error): Promise<Outcome> {

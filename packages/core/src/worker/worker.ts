@@ -13,6 +13,7 @@ import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
+import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
@@ -49,6 +50,7 @@ export class Worker<Deps = unknown> {
   readonly #options: WorkerOptions<Deps>;
   readonly #settings: WorkerSettings;
   readonly #running = new RunningJobs();
+  readonly #overruns: Overruns;
   readonly #errors: ThrottledLog;
   readonly #clock: ClockWatch;
   readonly #loop: LoopWatch;
@@ -69,6 +71,7 @@ export class Worker<Deps = unknown> {
     this.#source = source;
     this.#options = options;
     this.#settings = settings;
+    this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
     this.#loop = new LoopWatch(() => this.#running.turned(), source.signals, source.log);
@@ -89,6 +92,7 @@ export class Worker<Deps = unknown> {
       queues: Object.fromEntries(this.#settings.queues),
       lanes: this.#laneWatch.states,
       running: this.#running.states,
+      overruns: this.#overruns.states,
       eventLoop: this.#loop.lag,
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
@@ -178,8 +182,7 @@ export class Worker<Deps = unknown> {
     const runner = new AttemptRunner(
       { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps },
       composePipeline(policies),
-      this.#running,
-      signals,
+      { running: this.#running, overruns: this.#overruns, signals },
     );
     return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
       const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
