@@ -3,7 +3,7 @@ const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
 const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
 const port = 'engine/engine\\.ts$';
-const below = ['task/', 'canvas/', 'policies/', 'execution/', 'client/', 'worker/'];
+const below = ['task/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
@@ -14,7 +14,8 @@ const rooms = {
   policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', port] },
   execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', port] },
   client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
-  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', port] },
+  isolation: { at: 'isolation/', may: ['errors\\.ts$', ...small, 'task/', 'policies/', 'execution/', port] },
+  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'isolation/', port] },
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: { at: '(app-options|task-options|eviction-watch|operation)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },

@@ -13,12 +13,14 @@ import { JobHandle, type HandleSource } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
 import { Watcher } from './client/watcher.ts';
-import type { BullQueue, Engine } from './engine/engine.ts';
+import type { BullQueue, Engine, EngineFacts } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
 import { PlanCache } from './execution/plan-cache.ts';
+import { insideChild } from './isolation/inside.ts';
+import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
@@ -98,14 +100,15 @@ export class App<Deps = unknown, Extra extends object = object> {
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     const errors = new ThrottledLog(this.log);
     const { url, connectTimeoutMs, tls } = this.#settings;
-    this.#engine = createEngine({
+    const engineOptions = {
       app: this.name,
       url,
       connectTimeoutMs,
       tls,
-      onOpen: (facts) => this.#eviction.opened(facts.evictionPolicy),
-      onError: (error) => errors.error(error, 'connection to the engine'),
-    });
+      onOpen: (facts: EngineFacts) => this.#eviction.opened(facts.evictionPolicy),
+      onError: (error: Error) => errors.error(error, 'connection to the engine'),
+    };
+    this.#engine = insideChild() === undefined ? createEngine(engineOptions) : noEngine();
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
@@ -129,6 +132,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       compile,
       cancellations: new Cancellations(),
       enqueueAs: (order) => enqueueChild(this.#canvas, order),
+      received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
     };
     this.#enqueue = {
       engine: this.#engine,
@@ -182,6 +186,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     };
     const worker = new Worker<Deps>(
       {
+        app: this.name,
         engine: this.#engine,
         signals: this.#signals,
         log: this.log,
@@ -189,6 +194,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         keepSucceeded,
         keepFailed,
         execution,
+        idle: insideChild() !== undefined,
         closeApp: () => this.close(),
       },
       options,
@@ -300,10 +306,17 @@ export class App<Deps = unknown, Extra extends object = object> {
     return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts };
   }
 
+  #taskNamed(name: string): Task<unknown, unknown> {
+    const definition = this.#definitions.get(name);
+    if (definition === undefined) throw new OxbowError('unknown_task', `There is no task "${name}" in the app of this worker.`);
+    return new Task(definition, this.#enqueue, this.#handles);
+  }
+
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();
     if (this.#definitions.has(definition.name)) throw new OxbowError('duplicate_task', `There is a task "${definition.name}" already.`);
     this.#definitions.set(definition.name, definition);
+    insideChild()?.add(this.name, definition);
     return definition;
   }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import { heartbeatOption, resolveHeartbeat, type HeartbeatOptions } from './policies/heartbeat.ts';
+import { isolateOption, resolveIsolation, type IsolateOptions } from './policies/isolation.ts';
 import type { Policy } from './policies/policy.ts';
 import { resolveTimeLimits, timeoutOption, type TimeLimitOptions } from './policies/time-limits.ts';
 import type { TaskDefinition } from './task/definition.ts';
@@ -21,6 +22,8 @@ export interface TaskPolicies {
   readonly timeout?: Duration | TimeLimitOptions;
   /** Ends an attempt that does not call `ctx.heartbeat`. @defaultValue no heartbeat is expected */
   readonly heartbeat?: HeartbeatOptions;
+  /** Where the handler runs. @defaultValue in the worker's own thread */
+  readonly isolate?: IsolateOptions;
 }
 
 /** A task with an input schema. */
@@ -67,6 +70,7 @@ const own = {
   retry: retryOptions.optional(),
   timeout: timeoutOption.optional(),
   heartbeat: heartbeatOption.optional(),
+  isolate: isolateOption.optional(),
   input: schema.optional(),
   output: schema.optional(),
   states: z.array(z.string()).optional(),
@@ -94,6 +98,7 @@ export function defineTask(name: string, options: object, preset: object, polici
     run,
     timeout,
     heartbeat,
+    isolate,
   } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
   for (const state of states) assertName('state', state);
@@ -106,6 +111,7 @@ export function defineTask(name: string, options: object, preset: object, polici
     retry: resolveRetry(retry, name),
     timeLimits: resolveTimeLimits(timeout, name),
     heartbeatMs: resolveHeartbeat(heartbeat, name),
+    isolation: resolveIsolation(isolate, name),
     extra,
     handler: run,
   };

@@ -3,7 +3,7 @@ import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
-import type { TaskDefinition } from '../task/definition.ts';
+import type { Isolation, TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import type { CanvasJob } from './canvas-job.ts';
@@ -21,6 +21,7 @@ export interface ExecutionSettings {
   /** Undefined when this worker does not run the task. */
   readonly task: (name: string) => TaskDefinition | undefined;
   readonly canvas: CanvasRuntime;
+  readonly children: IsolatedChildren | undefined;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -32,7 +33,10 @@ export interface Attempt {
   /** Of a job of a run. */
   canvas: CanvasJob | undefined;
   context: AttemptContext | undefined;
+  /** The schema's input form, then its output form. */
   input: unknown;
+  /** What `input` was before it was parsed. */
+  unparsed: unknown;
   /** Of a join that fails because its members did. */
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
@@ -52,6 +56,14 @@ export interface IsolatedHandler {
   call(input: unknown): Promise<unknown>;
   /** Resolves when it has ended. */
   kill(): Promise<void>;
+  /** The attempt is over. */
+  release(): void;
+}
+
+/** Where isolated handlers run. */
+export interface IsolatedChildren {
+  /** @throws what the task's module threw when it was loaded; IsolatedTaskDiedError */
+  lease(isolation: Isolation, attempt: Attempt): Promise<IsolatedHandler>;
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -63,6 +75,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     canvas: undefined,
     context: undefined,
     input: undefined,
+    unparsed: undefined,
     origins: undefined,
     replacement: undefined,
     end: undefined,

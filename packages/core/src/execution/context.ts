@@ -45,6 +45,12 @@ export class RetryRequest extends OxbowError {
   }
 }
 
+/** @throws OxbowError `invalid_options` */
+export function parseRetryRequest(options: RetryRequestOptions): RetryRequest {
+  const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
+  return new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
+}
+
 /** What a handler can enqueue: a task, or a signature. */
 export interface Enqueueable<Arguments extends unknown[]> {
   enqueue(...args: Arguments): Promise<{ readonly id: string }>;
@@ -271,8 +277,7 @@ export class AttemptContext implements TaskContext {
   }
 
   retry(options: RetryRequestOptions = {}): never {
-    const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
-    throw new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
+    throw parseRetryRequest(options);
   }
 
   replace(signature: Replacement): never {

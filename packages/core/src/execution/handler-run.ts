@@ -12,7 +12,9 @@ export function runHandler(attempt: Attempt): Promise<Outcome> {
       return;
     }
     const handle = (): unknown =>
-      isMapCall(attempt) ? runItems(attempt, (item) => callHandler(attempt, item)) : callHandler(attempt, attempt.input);
+      isMapCall(attempt)
+        ? runItems(attempt, inputOf(attempt), (item) => callHandler(attempt, item))
+        : callHandler(attempt, inputOf(attempt));
     const handling = runAs(attempt.job.name, handle).then(
       (value): Outcome => ({ kind: 'succeeded', value }),
       (thrown: unknown) => outcomeOf(thrown, attempt),
@@ -27,6 +29,11 @@ export function runHandler(attempt: Attempt): Promise<Outcome> {
     };
     void handling.then(settle);
   });
+}
+
+/** A child parses by itself: not all that schemas give can be sent. */
+function inputOf({ isolated, input, unparsed }: Attempt): unknown {
+  return isolated === undefined ? input : unparsed;
 }
 
 /** One call of the handler: of a map, for one item. */

@@ -125,7 +125,7 @@ export function limitsContract(engine: TestEngine): void {
         queue,
         timeout: 50,
         run: () => {
-          for (const end = performance.now() + 100; performance.now() < end; );
+          for (const end = performance.now() + 100; performance.now() < end;);
           return 'done';
         },
       });

@@ -23,10 +23,9 @@ export async function parseItems(
 }
 
 /** The handler's results, one after the other. Between items it stops when the attempt is told to. */
-export async function runItems(attempt: Attempt, call: (item: unknown) => unknown): Promise<readonly unknown[]> {
-  const { context, input } = attempt;
+export async function runItems({ context }: Attempt, items: unknown, call: (item: unknown) => unknown): Promise<readonly unknown[]> {
   const results: unknown[] = [];
-  for (const item of input as readonly unknown[]) {
+  for (const item of items as readonly unknown[]) {
     if (context?.abortReason !== undefined) throw context.abortReason;
     results.push((await call(item)) ?? null);
   }

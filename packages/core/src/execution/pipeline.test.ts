@@ -70,6 +70,7 @@ function makeAttempt(
     unknownTaskGraceMs: 600_000,
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,
+    children: undefined,
   });
 }
 
@@ -106,6 +107,7 @@ describe('the pipeline', () => {
       'parse',
       'one',
       'two',
+      'isolation',
       'time-limits',
       'heartbeat',
       'run',
@@ -405,11 +407,14 @@ describe('ctx', () => {
 
   it('a soft limit that was told before does not keep a cancel, or a drain, from counting', async () => {
     const told = (reason: Error): Promise<Outcome> => {
-      const attempt = makeAttempt((_input, { signal }) => {
-        attempt.context?.abort(new SoftTimeLimitError('charge', 5));
-        attempt.context?.abort(reason);
-        throw signal.reason as Error;
-      }, { task: RETRY, job: { attempts: 3 } });
+      const attempt = makeAttempt(
+        (_input, { signal }) => {
+          attempt.context?.abort(new SoftTimeLimitError('charge', 5));
+          attempt.context?.abort(reason);
+          throw signal.reason as Error;
+        },
+        { task: RETRY, job: { attempts: 3 } },
+      );
       return composePipeline([])(attempt);
     };
     expect(await told(new CancelledError())).toMatchObject({ kind: 'cancelled' });

@@ -19,6 +19,7 @@ import { engineAway } from './engine-away.ts';
 import { fromFailureRecord } from './failure.ts';
 import { internal, internalTask } from './internal-tasks.ts';
 import { runHandler } from './handler-run.ts';
+import { isolate } from './isolate.ts';
 import { heartbeat, timeLimits } from './limits.ts';
 import { isMapCall, parseItems } from './map-call.ts';
 import { replacement } from './replacement.ts';
@@ -44,6 +45,7 @@ export const STEPS: readonly Step[] = [
 
 /** Between the user's policies and the handler. */
 const INNER: readonly Step[] = [
+  { name: 'isolation', run: isolate },
   { name: 'time-limits', run: timeLimits },
   { name: 'heartbeat', run: heartbeat },
 ];
@@ -155,6 +157,7 @@ function makeContext(attempt: Attempt, next: Next): Promise<Outcome> {
 
 function parseInput(attempt: Attempt, next: Next): Promise<Outcome> {
   const schema = attempt.definition?.input;
+  attempt.unparsed = attempt.input;
   if (isMapCall(attempt)) return parseMap(attempt, next);
   if (schema === undefined) return next(attempt);
   const parsed = parse(schema, attempt.input, attempt.job.name);

@@ -34,7 +34,14 @@ export class Overruns {
   watch({ job }: Attempt, handler: Promise<unknown>, error: Error): void {
     // Read now: BullMQ counts the attempt when it records it.
     const attempt = job.attemptsMade + 1;
-    const overrun: Overrun = { id: publicId(job.id, job.queue), task: job.name, queue: job.queue, attempt, error, since: performance.now() };
+    const overrun: Overrun = {
+      id: publicId(job.id, job.queue),
+      task: job.name,
+      queue: job.queue,
+      attempt,
+      error,
+      since: performance.now(),
+    };
     this.#overruns.add(overrun);
     let reported = false;
     const timer = setTimeout(() => {

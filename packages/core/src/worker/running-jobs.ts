@@ -84,13 +84,15 @@ export class RunningJobs {
   }
 
   /**
-   * Puts every one back without using an attempt; returns their public ids, also of those that could not be. An engine
-   * that is away is not waited for.
+   * Puts every one back without using an attempt, isolated ones when they have been killed; returns their public ids, also of those that could
+   * not be. An engine that is away is not waited for.
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
-    const putBack = ([attempt, lane]: [Attempt, Lane]): Promise<void> =>
-      lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+    const putBack = async ([attempt, lane]: [Attempt, Lane]): Promise<void> => {
+      if (attempt.isolated !== undefined) await attempt.isolated.kill();
+      await lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+    };
     const puttingBack = Promise.all(orphans.map(putBack));
     const late = new Deferred<'late'>();
     const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);

@@ -1,0 +1,123 @@
+import { pino } from 'pino';
+import { OxbowError } from '../errors.ts';
+import { parseRetryRequest, type RetryRequestOptions, type TaskContext } from '../execution/context.ts';
+import type { Logger } from '../log.ts';
+import { encodePayload } from '../task/payload.ts';
+import type { Asked, RunMessage, SentTarget } from './messages.ts';
+import { fromSentError } from './sent-error.ts';
+
+/** Thrown by `ctx.replace` in a child. */
+export class ForwardedReplacement extends OxbowError {
+  readonly signature: unknown;
+
+  constructor(signature: unknown) {
+    super('non_retryable', 'The job is replaced by a signature: let what ctx.replace() throws pass.');
+    this.signature = signature;
+  }
+}
+
+export interface ChildContextParts {
+  readonly run: RunMessage;
+  readonly deps: unknown;
+  /** Has the parent do it. */
+  readonly ask: (what: Asked, args: readonly unknown[]) => Promise<unknown>;
+  readonly log: (line: string) => void;
+}
+
+/** `ctx` of an isolated task, in its child. Whatever it does, the worker does. */
+export class ChildContext implements TaskContext {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly attempt: number;
+  readonly runId: string | undefined;
+  readonly parentId: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly lastHeartbeat: unknown;
+  readonly deps: unknown;
+  readonly #parts: ChildContextParts;
+  readonly #controller = new AbortController();
+  #log: Logger | undefined;
+  #over = false;
+
+  constructor(parts: ChildContextParts) {
+    const { context, aborted } = parts.run;
+    this.#parts = parts;
+    this.id = context.id;
+    this.name = context.name;
+    this.queue = context.queue;
+    this.attempt = context.attempt;
+    this.runId = context.runId;
+    this.parentId = context.parentId;
+    this.headers = context.headers;
+    this.lastHeartbeat = context.lastHeartbeat;
+    this.deps = parts.deps;
+    if (aborted !== undefined) this.abort(fromSentError(aborted));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get log(): Logger {
+    this.#log ??= pino(
+      { level: this.#parts.run.logLevel, base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
+      { write: (line: string) => this.#parts.log(line) },
+    );
+    return this.#log;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** The handler has ended: what it left running reaches nobody. */
+  close(): void {
+    this.#over = true;
+  }
+
+  async setState(state: string, meta?: unknown): Promise<void> {
+    await this.#ask('setState', [state, meta]);
+  }
+
+  async progress(done: number, total: number, meta?: unknown): Promise<void> {
+    await this.#ask('progress', [done, total, meta]);
+  }
+
+  async heartbeat(details?: unknown): Promise<void> {
+    await this.#ask('heartbeat', [details]);
+  }
+
+  retry(options: RetryRequestOptions = {}): never {
+    throw parseRetryRequest(options);
+  }
+
+  replace(signature: unknown): never {
+    if (!isSignature(signature))
+      throw new OxbowError('invalid_options', 'ctx.replace() takes a signature, as task.s(), chain(), group() or chord() gives.');
+    throw new ForwardedReplacement(signature.toJSON());
+  }
+
+  async enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
+    const [input, ...options] = args;
+    // What is sent is cloned, which would make a plain object of a class instance.
+    if (input !== undefined) encodePayload(input, 'input', this.#parts.run.limits);
+    return (await this.#ask('enqueue', [toSent(target), input, ...options])) as { readonly id: string };
+  }
+
+  #ask(what: Asked, args: readonly unknown[]): Promise<unknown> {
+    if (this.#over) return Promise.reject(new OxbowError('closed', `The attempt of job ${this.id} is over: ctx.${what}() comes too late.`));
+    return this.#parts.ask(what, args);
+  }
+}
+
+function isSignature(target: unknown): target is { toJSON(): unknown } {
+  return typeof (target as { readonly toJSON?: unknown } | null | undefined)?.toJSON === 'function';
+}
+
+function toSent(target: unknown): SentTarget {
+  if (isSignature(target)) return { signature: target.toJSON() };
+  const { name, enqueue } = (target ?? {}) as { readonly name?: unknown; readonly enqueue?: unknown };
+  if (typeof name === 'string' && typeof enqueue === 'function') return { task: name };
+  throw new OxbowError('invalid_options', 'ctx.enqueue() takes a task or a signature.');
+}
