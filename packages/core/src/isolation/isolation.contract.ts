@@ -32,7 +32,10 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
   for (const kind of kinds) {
     describe(`a task in a ${kind} of its own`, () => {
       engineCases(kind);
-      if (all) childCases(kind);
+      if (!all) return;
+      childCases(kind);
+      if (kind === 'thread') threadCases();
+      else processCases();
     });
   }
 
@@ -123,24 +126,6 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
       expect(await (await fixture.tasks[kind].silent.enqueue()).result()).toBe('beat');
     });
 
-    it.runIf(kind === 'thread')('fails the attempt when an error is thrown that nobody catches', async () => {
-      const { crashes } = fixture.tasks[kind];
-      await expect((await crashes.enqueue()).result()).rejects.toMatchObject({
-        cause: { name: 'IsolatedTaskDiedError', code: 'isolated_task_died', cause: { name: 'RangeError', message: 'nobody catches me' } },
-      });
-    });
-
-    it.runIf(kind === 'process')('fails the attempt when it dies, names code or signal, and the worker lives on', async () => {
-      const { exits, endless, double } = fixture.tasks[kind];
-      await expect((await exits.enqueue()).result()).rejects.toMatchObject({
-        cause: { name: 'IsolatedTaskDiedError', code: 'isolated_task_died', message: expect.stringContaining('code 3') as string },
-      });
-      const handle = await endless.enqueue();
-      process.kill(await pidOf(handle.id), 'SIGKILL');
-      await expect(handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining('SIGKILL') as string } });
-      expect(await (await double.enqueue(1)).result()).toBe(2);
-    });
-
     it('has its errors judged by its classes, and its words understood', async () => {
       const { fails, bad } = fixture.tasks[kind];
       expect(await (await fails.enqueue('own')).result()).toBe(3);
@@ -156,6 +141,28 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
       await expect((await bad.enqueue()).result()).rejects.toMatchObject({
         cause: { code: 'serialization', message: expect.stringContaining('result.at') as string },
       });
+    });
+  }
+
+  function threadCases(): void {
+    it('fails the attempt when an error is thrown that nobody catches', async () => {
+      const { crashes } = fixture.tasks.thread;
+      await expect((await crashes.enqueue()).result()).rejects.toMatchObject({
+        cause: { name: 'IsolatedTaskDiedError', code: 'isolated_task_died', cause: { name: 'RangeError', message: 'nobody catches me' } },
+      });
+    });
+  }
+
+  function processCases(): void {
+    it('fails the attempt when it dies, names code or signal, and the worker lives on', async () => {
+      const { exits, endless, double } = fixture.tasks.process;
+      await expect((await exits.enqueue()).result()).rejects.toMatchObject({
+        cause: { name: 'IsolatedTaskDiedError', code: 'isolated_task_died', message: expect.stringContaining('code 3') as string },
+      });
+      const handle = await endless.enqueue();
+      process.kill(await pidOf(handle.id), 'SIGKILL');
+      await expect(handle.result()).rejects.toMatchObject({ cause: { message: expect.stringContaining('SIGKILL') as string } });
+      expect(await (await double.enqueue(1)).result()).toBe(2);
     });
   }
 
