@@ -41,7 +41,11 @@ export type { JobStatus, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
+export type { HeartbeatOptions } from './policies/heartbeat.ts';
+export type { IsolateOptions } from './policies/isolation.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
+export type { TimeLimitOptions } from './policies/time-limits.ts';
+export type { CancelOptions } from './task/cancel-options.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
 export {
@@ -63,8 +67,11 @@ export {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  HardTimeLimitError,
+  HeartbeatTimeoutError,
   InvalidCanvasError,
   InvalidInputError,
+  IsolatedTaskDiedError,
   LockLostError,
   NonRetryableError,
   OxbowError,
@@ -73,6 +80,7 @@ export {
   ResultTooLargeError,
   SerializationError,
   ShutdownError,
+  SoftTimeLimitError,
   TaskFailedError,
   type ErrorCode,
   type OxbowErrorOptions,

@@ -45,12 +45,12 @@ export function timeLimitCases(scene: () => Scene): void {
 
     it('88b: a step at its hard or soft limit fails the chain, and what follows never runs', async () => {
       const here = scene();
-      const { id, echo, alarm, seen, quiet, gate } = here;
+      const { id, rec, alarm, seen, quiet, gate } = here;
       for (const [limited, error] of [
         [deaf(here), HARD],
         [told(here), SOFT],
       ] as const) {
-        const run = await chain(id.si(1), limited.s(), echo.s()).onError(alarm.s()).enqueue();
+        const run = await chain(id.si(1), limited.s(), rec.s()).onError(alarm.s()).enqueue();
         expect(await failureOf(run)).toMatchObject({ cause: error, task: limited.name });
         expect(await statusesOf(run, [0], [1], [2])).toEqual(['succeeded', 'failed', 'skipped']);
         gate('never').open();
@@ -58,7 +58,7 @@ export function timeLimitCases(scene: () => Scene): void {
         expect(seen('alarm')).toMatchObject([{ error }]);
         seen('alarm').length = 0;
       }
-      expect(seen('echo')).toEqual([]);
+      expect(seen('rec')).toEqual([]);
     });
   });
 

@@ -269,7 +269,7 @@ export function limitsContract(engine: TestEngine): void {
     it('ends what runs of a canvas', async () => {
       const { app, queue, name, work } = stage();
       const gate = new Gate();
-      const task = app.task(name('deaf'), { queue, run: (_: number) => gate.pass() });
+      const task = app.task(name('deaf'), { queue, run: (_n: number) => gate.pass() });
       await work();
       const run = await task.map([1, 2]).enqueue();
       await until('it runs', () => gate.arrived === 1);

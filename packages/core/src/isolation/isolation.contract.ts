@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operate } from '../operate.ts';
 import type { TestEngine } from '../testing/engines.ts';
+import type * as fixtureModule from '../testing/isolated.fixture.ts';
 import { until } from '../testing/until.ts';
 import { deleteKeys, recordSignals, uniqueName } from '../testing/with-app.ts';
 
-type Fixture = typeof import('../testing/isolated.fixture.ts');
+type Fixture = typeof fixtureModule;
 type Kind = keyof Fixture['tasks'];
 
 /**
