@@ -150,8 +150,9 @@ function spawnProcess(): Spawned {
 
 function spawnThread(): Spawned {
   const options = { name: 'oxbow-task' };
-  const load = `import('tsx/esm/api').then((tsx) => (tsx.register(), import(${JSON.stringify(entry.href)})))`;
-  const handle = fromSources ? new Worker(load, { ...options, eval: true }) : new Worker(entry, options);
+  const tsx = tsxOf(process.execArgv);
+  const load = `import(${JSON.stringify(tsx)}).then((tsx) => (tsx.register(), import(${JSON.stringify(entry.href)})))`;
+  const handle = tsx === undefined ? new Worker(entry, options) : new Worker(load, { ...options, eval: true });
   const kill = (): void => void handle.terminate();
   return {
     name: 'thread',
@@ -165,6 +166,15 @@ function spawnThread(): Spawned {
       else handle.unref();
     },
   };
+}
+
+const TSX = /(?:^|[=/])tsx(?<loader>\/dist\/loader\.mjs)?$/u;
+
+/** With tsx, which a process inherits by its flags and a thread does not, where its API is. */
+function tsxOf(flags: readonly string[]): string | undefined {
+  const given = flags.map((flag) => ({ flag, groups: TSX.exec(flag)?.groups })).find(({ groups }) => groups !== undefined);
+  if (given?.groups?.['loader'] !== undefined) return given.flag.replace(/^--import=/u, '').replace(/loader\.mjs$/u, 'esm/api/index.mjs');
+  return given !== undefined || fromSources ? 'tsx/esm/api' : undefined;
 }
 
 interface Exit {
