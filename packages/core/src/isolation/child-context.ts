@@ -60,8 +60,11 @@ export class ChildContext implements TaskContext {
   }
 
   get log(): Logger {
+    const { logLevel } = this.#parts.run;
+    // A logger of the user's own may have others.
+    const level = logLevel === 'silent' || logLevel in pino.levels.values ? logLevel : 'trace';
     this.#log ??= pino(
-      { level: this.#parts.run.logLevel, base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
+      { level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
       { write: (line: string) => this.#parts.log(line) },
     );
     return this.#log;

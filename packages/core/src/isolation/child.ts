@@ -8,7 +8,7 @@ import { fromSentError } from './sent-error.ts';
 
 /** From the spawn to the end of the module's import. */
 const START_MS = 30_000;
-/** A child that is asked to end is killed after this. */
+/** A child that was asked to end, or killed, is not waited for any longer. */
 const END_MS = 1000;
 
 const here = import.meta.url;
@@ -26,14 +26,19 @@ interface Spawned {
   hold(held: boolean): void;
 }
 
+/** Who a child belongs to for now. */
+export interface ChildListener {
+  readonly message: (message: FromChild) => void;
+  readonly died: (error: IsolatedTaskDiedError) => void;
+}
+
 /** One process or thread that runs handlers, one at a time. */
 export class Child {
   /** Which of them may take the place of one another. */
   readonly key: string;
-  /** With what it died. */
-  readonly exited: Promise<IsolatedTaskDiedError>;
+  readonly exited: Promise<void>;
   readonly #spawned: Spawned;
-  #listener: ((message: FromChild) => void) | undefined;
+  #listener: ChildListener | undefined;
   #alive = true;
   #killed = false;
 
@@ -43,12 +48,13 @@ export class Child {
     this.#spawned = spawned;
     const { handle, name } = spawned;
     let cause: unknown;
-    handle.on('message', (message) => this.#listener?.(message as FromChild));
+    handle.on('message', (message) => this.#listener?.message(message as FromChild));
     handle.on('error', (error) => (cause = error));
     this.exited = new Promise((resolve) => {
       handle.once('exit', (exitCode: number | null, signal?: NodeJS.Signals | null) => {
         this.#alive = false;
-        resolve(died(name, { exitCode: exitCode ?? undefined, signal: signal ?? undefined, cause }));
+        this.#listener?.died(died(name, { exitCode: exitCode ?? undefined, signal: signal ?? undefined, cause }));
+        resolve();
       });
     });
   }
@@ -72,7 +78,7 @@ export class Child {
   }
 
   /** One listener at a time. */
-  listen(listener: ((message: FromChild) => void) | undefined): void {
+  listen(listener: ChildListener | undefined): void {
     this.#listener = listener;
   }
 
@@ -86,32 +92,39 @@ export class Child {
     if (this.#alive) this.#spawned.hold(held);
   }
 
+  /** Resolves when it has ended, or when a thread does not for a second: native code cannot be stopped there. */
   async kill(): Promise<void> {
     this.#killed = true;
     this.#spawned.kill();
-    await this.exited;
+    await this.#exitedInTime();
   }
 
   /** One that does nothing. */
   async end(): Promise<void> {
     if (this.#alive) this.#spawned.end();
-    const timer = setTimeout(() => this.#spawned.kill(), END_MS);
-    await this.exited;
+    if (!(await this.#exitedInTime())) await this.kill();
+  }
+
+  async #exitedInTime(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), END_MS)));
+    const inTime = await Promise.race([this.exited.then(() => true), late]);
     clearTimeout(timer);
+    return inTime;
   }
 
   #load(module: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const slow = new IsolatedTaskDiedError(`${module} was not loaded within ${START_MS} ms.`, {});
       const timer = setTimeout(() => reject(slow), START_MS);
-      this.listen((message) => {
+      const settle = (error?: Error): void => {
         clearTimeout(timer);
-        if (message.kind === 'loaded') resolve();
-        if (message.kind === 'not-loaded') reject(fromSentError(message.error));
-      });
-      void this.exited.then((died) => {
-        clearTimeout(timer);
-        reject(died);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      this.listen({
+        message: (message) => settle(message.kind === 'not-loaded' ? fromSentError(message.error) : undefined),
+        died: settle,
       });
       this.send({ kind: 'load', module });
     });

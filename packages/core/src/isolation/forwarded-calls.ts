@@ -33,8 +33,7 @@ export class ForwardedCalls {
     this.#context = attempt.context;
     this.#app = app;
     this.#context.signal.addEventListener('abort', this.#abort);
-    child.listen((message) => this.#hear(message));
-    void child.exited.then((died) => this.#settle?.reject(died));
+    child.listen({ message: (message) => this.#hear(message), died: (error) => this.#take()?.reject(error) });
   }
 
   /** One at a time. Rejects with what the handler threw, or with IsolatedTaskDiedError. */
@@ -57,10 +56,16 @@ export class ForwardedCalls {
     });
   }
 
-  /** No call is made any more; one that has not ended yet ends with the child. */
+  /** No call is made any more. One that has not ended yet ends with the child, which was killed then. */
   close(): void {
     this.#context.signal.removeEventListener('abort', this.#abort);
-    this.#child.listen(undefined);
+    if (this.#settle === undefined) this.#child.listen(undefined);
+  }
+
+  #take(): Settle | undefined {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    return settle;
   }
 
   readonly #abort = (): void => {
@@ -72,9 +77,9 @@ export class ForwardedCalls {
     if (!('call' in message) || message.call !== this.#call) return;
     switch (message.kind) {
       case 'returned':
-        return this.#settle?.resolve(message.value);
+        return this.#take()?.resolve(message.value);
       case 'threw':
-        return this.#settle?.reject(this.#thrown(message));
+        return this.#take()?.reject(this.#thrown(message));
       case 'log':
         return this.#write(message.line);
       case 'ask':
@@ -120,9 +125,9 @@ export class ForwardedCalls {
     }
   }
 
-  /** A line as pino makes it, into the log of the attempt. */
+  /** A line as pino makes it, into the log of the attempt; a logger of the user's own may lack the level. */
   #write(line: string): void {
     const { level, msg, ...rest } = JSON.parse(line) as { readonly level: 'info'; readonly msg?: string };
-    this.#context.log[level](rest, msg);
+    this.#context.log[level]?.(rest, msg);
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,6 +66,9 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
         aborted: false,
       });
       expect(result.pid === process.pid).toBe(kind === 'thread');
+      expect(fixture.logged).toContainEqual(
+        expect.objectContaining({ level: 40, msg: 'hello', from: 'child', task: `${kind}-whole`, job: handle.id, attempt: 1 }),
+      );
       expect(await handle.status()).toMatchObject({ state: 'LOOKING', progress: { done: 1, total: 2 } });
     });
 
@@ -177,12 +181,12 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
   }
 }
 
-/** A signal that is not sent: it only asks whether the process is there. */
+/** Also when nobody has asked for its exit code. */
 export function untilGone(pid: number): Promise<boolean> {
   return until(`process ${pid} has ended`, () => {
     try {
       process.kill(pid, 0);
-      return false;
+      return existsSync('/proc/self/stat') && / [ZX] /u.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     } catch {
       return true;
     }

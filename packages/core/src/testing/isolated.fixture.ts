@@ -22,7 +22,11 @@ export class OwnError extends Error {
   override readonly name = 'OwnError';
 }
 
-export const app = createApp({ name: config.app, url: config.url, logger: pino({ level: 'silent' }) });
+/** What the worker of this process has logged. */
+export const logged: unknown[] = [];
+const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+
+export const app = createApp({ name: config.app, url: config.url, logger });
 
 const AT_ONCE = { attempts: 2, backoff: () => 0 } as const;
 
