@@ -7,8 +7,11 @@ import {
   DeadlockError,
   EngineUnavailableError,
   errorCodes,
+  HardTimeLimitError,
+  HeartbeatTimeoutError,
   InvalidCanvasError,
   InvalidInputError,
+  IsolatedTaskDiedError,
   LockLostError,
   NonRetryableError,
   OxbowError,
@@ -17,6 +20,7 @@ import {
   ResultTooLargeError,
   SerializationError,
   ShutdownError,
+  SoftTimeLimitError,
   TaskFailedError,
 } from './errors.ts';
 import { RetryAfterError } from './task/retry.ts';
@@ -44,6 +48,10 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
   ['ShutdownError', 'shutdown', new ShutdownError()],
   ['LockLostError', 'lock_lost', new LockLostError('j@q')],
   ['RetryAfterError', 'retry_after', new RetryAfterError('1s')],
+  ['SoftTimeLimitError', 'soft_time_limit', new SoftTimeLimitError('t', 5)],
+  ['HardTimeLimitError', 'hard_time_limit', new HardTimeLimitError('t', 5)],
+  ['HeartbeatTimeoutError', 'heartbeat_timeout', new HeartbeatTimeoutError('t', 5)],
+  ['IsolatedTaskDiedError', 'isolated_task_died', new IsolatedTaskDiedError('It exited with code 3', { exitCode: 3 })],
 ];
 
 describe('docs/errors.md', () => {

@@ -18,7 +18,7 @@ export interface IsolateOptions {
 export const isolateOption: z.ZodType<IsolateOptions> = z.strictObject(
   {
     kind: z.enum(['thread', 'process']),
-    module: z.union([z.string(), z.instanceof(URL)]),
+    module: z.union([z.string(), z.instanceof(URL)], 'must be the module that declares the task, like import.meta.url'),
     startup: z.custom<() => unknown>((value) => typeof value === 'function', 'must be a function').optional(),
   },
   "must be { kind: 'thread' | 'process', module: import.meta.url }",

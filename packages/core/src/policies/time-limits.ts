@@ -15,10 +15,10 @@ export interface TimeLimitOptions {
 const MAX_LIMIT_MS = 2 ** 31 - 1;
 
 /** The task option `timeout`: a hard limit, or both. */
-export const timeoutOption: z.ZodType<Duration | TimeLimitOptions> = z.union([
-  durationOption,
-  z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() }),
-]) as z.ZodType<Duration | TimeLimitOptions>;
+export const timeoutOption: z.ZodType<Duration | TimeLimitOptions> = z.union(
+  [durationOption, z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() })],
+  "must be a duration like '30s', or { soft, hard }",
+) as z.ZodType<Duration | TimeLimitOptions>;
 
 /** @throws OxbowError `invalid_options`: no limit at all, one of 0 or of more than 24 days, soft not below hard */
 export function resolveTimeLimits(option: Duration | TimeLimitOptions | undefined, task: string): TimeLimits | undefined {
