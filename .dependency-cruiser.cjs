@@ -3,7 +3,7 @@ const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
 const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
 const port = 'engine/engine\\.ts$';
-const below = ['task/', 'canvas/', 'store/', 'policies/', 'execution/', 'client/', 'worker/'];
+const below = ['task/', 'canvas/', 'store/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
@@ -15,7 +15,8 @@ const rooms = {
   policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'store/', port] },
   execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'store/', port] },
   client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', port] },
-  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', port] },
+  isolation: { at: 'isolation/', may: ['errors\\.ts$', ...small, 'task/', 'policies/', 'execution/', port] },
+  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'store/', port] },
   // The tables of the stores are made where BullMQ's are.
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/sql/schema\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.

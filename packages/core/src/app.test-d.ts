@@ -128,6 +128,19 @@ describe('options', () => {
     app.task('e', { retry: { backoff: { delay: '5 minutes' } }, run });
     // @ts-expect-error -- no such jitter
     app.task('f', { retry: { backoff: { jitter: 'half' } }, run });
+    app.task('limits', { timeout: '30s', heartbeat: { timeout: '10s' }, run });
+    app.task('both', { timeout: { soft: '20s', hard: 30_000 }, isolate: { kind: 'process', module: new URL('file:///a.js') }, run });
+    app.preset({ timeout: '30s', isolate: { kind: 'thread', module: import.meta.url, startup: () => 1 } }).task('p', { run });
+    // @ts-expect-error -- no unit of time
+    app.task('l1', { timeout: '30 seconds', run });
+    // @ts-expect-error -- no such limit
+    app.task('l2', { timeout: { softly: '20s' }, run });
+    // @ts-expect-error -- which module declares it?
+    app.task('l3', { isolate: 'thread', run });
+    // @ts-expect-error -- which module declares it?
+    app.task('l4', { isolate: { kind: 'thread' }, run });
+    // @ts-expect-error -- no timeout
+    app.task('l5', { heartbeat: {}, run });
     // @ts-expect-error -- no handler
     app.task('g', { input: Order });
     // @ts-expect-error -- no schema

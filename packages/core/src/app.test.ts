@@ -183,7 +183,14 @@ describe('app.task', () => {
     [{ run, input: { amount: z.number() } }, /input: must be a Standard Schema, like z\.object/u],
     [{ run, output: 'string' }, /task "charge": output: must be a Standard Schema/u],
     [{ run, states: 'READING' }, /task "charge": states: /u],
-    [{ run, timeout: '5s' }, /task "charge": unknown option "timeout"/u],
+    [{ run, timeuot: '5s' }, /task "charge": unknown option "timeuot"\. Did you mean "timeout"\?/u],
+    [{ run, timeout: true }, /task "charge": timeout: must be a duration like '30s', or \{ soft, hard \}/u],
+    [{ run, timeout: { sotf: '5s' } }, /unknown option "timeout\.sotf"\. Did you mean "soft"\?/u],
+    [{ run, timeout: { soft: '5s', hard: '5s' } }, /task "charge": timeout\.soft \(5000 ms\) must be less than timeout\.hard/u],
+    [{ run, heartbeat: {} }, /task "charge": heartbeat\.timeout: must be a duration/u],
+    [{ run, isolate: 'thread' }, /task "charge": isolate: must be \{ kind: 'thread' \| 'process', module: import\.meta\.url \}/u],
+    [{ run, isolate: { kind: 'thread' } }, /task "charge": isolate\.module: must be the module that declares the task/u],
+    [{ run, isolate: { kind: 'thread', module: './x.js' } }, /task "charge": isolate\.module must be a file: URL/u],
   ])('refuses %j', (options, message) => {
     assertRefusal(() => makeApp().task('charge', options as never), 'invalid_options', message);
   });

@@ -14,12 +14,14 @@ import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
 import { runTransaction } from './client/transaction.ts';
 import { Watcher } from './client/watcher.ts';
-import type { BullQueue, Engine, Transaction } from './engine/engine.ts';
+import type { BullQueue, Engine, EngineFacts, Transaction } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
 import { PlanCache } from './execution/plan-cache.ts';
+import { insideChild } from './isolation/inside.ts';
+import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
@@ -104,17 +106,18 @@ export class App<Deps = unknown, Extra extends object = object> {
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     const errors = new ThrottledLog(this.log);
     const { url, connectTimeoutMs, tls } = this.#settings;
-    this.#engine = createEngine({
+    const engineOptions = {
       app: this.name,
       url,
       connectTimeoutMs,
       tls,
-      onOpen: (facts) => {
+      onOpen: (facts: EngineFacts) => {
         this.#eviction.opened(facts.evictionPolicy);
         this.#strictness.started();
       },
-      onError: (error) => errors.error(error, 'connection to the engine'),
-    });
+      onError: (error: Error) => errors.error(error, 'connection to the engine'),
+    };
+    this.#engine = insideChild() === undefined ? createEngine(engineOptions) : noEngine();
     this.#stores = createStores(this.#engine.storeServer);
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
@@ -141,6 +144,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       compile,
       cancellations: new Cancellations(),
       enqueueAs: (order) => enqueueChild(this.#canvas, order),
+      received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
     };
     this.#enqueue = {
       engine: this.#engine,
@@ -196,6 +200,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     };
     const worker = new Worker<Deps>(
       {
+        app: this.name,
         engine: this.#engine,
         signals: this.#signals,
         log: this.log,
@@ -203,6 +208,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         keepSucceeded,
         keepFailed,
         execution,
+        idle: insideChild() !== undefined,
         closeApp: () => this.close(),
       },
       options,
@@ -325,11 +331,18 @@ export class App<Deps = unknown, Extra extends object = object> {
     return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts, lone: uniquenessOf(task)?.option };
   }
 
+  #taskNamed(name: string): Task<unknown, unknown> {
+    const definition = this.#definitions.get(name);
+    if (definition === undefined) throw new OxbowError('unknown_task', `There is no task "${name}" in the app of this worker.`);
+    return new Task(definition, this.#enqueue, this.#handles);
+  }
+
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();
     if (this.#definitions.has(definition.name)) throw new OxbowError('duplicate_task', `There is a task "${definition.name}" already.`);
     this.#strictness.declare(definition);
     this.#definitions.set(definition.name, definition);
+    insideChild()?.add(this.name, definition);
     return definition;
   }
 

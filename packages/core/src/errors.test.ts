@@ -8,9 +8,12 @@ import {
   EngineUnavailableError,
   errorCodes,
   IdempotencyMismatchError,
+  HardTimeLimitError,
+  HeartbeatTimeoutError,
   InvalidCanvasError,
   InvalidInputError,
   LeaseLostError,
+  IsolatedTaskDiedError,
   LockLostError,
   LockTakenError,
   NonRetryableError,
@@ -21,6 +24,7 @@ import {
   ResultTooLargeError,
   SerializationError,
   ShutdownError,
+  SoftTimeLimitError,
   TaskFailedError,
 } from './errors.ts';
 import { RetryAfterError } from './task/retry.ts';
@@ -52,6 +56,10 @@ const examples: readonly (readonly [string, string, OxbowError])[] = [
   ['LeaseLostError', 'lease_lost', new LeaseLostError('k')],
   ['IdempotencyMismatchError', 'idempotency_mismatch', new IdempotencyMismatchError('t', 'j@q')],
   ['RetryAfterError', 'retry_after', new RetryAfterError('1s')],
+  ['SoftTimeLimitError', 'soft_time_limit', new SoftTimeLimitError('t', 5)],
+  ['HardTimeLimitError', 'hard_time_limit', new HardTimeLimitError('t', 5)],
+  ['HeartbeatTimeoutError', 'heartbeat_timeout', new HeartbeatTimeoutError('t', 5)],
+  ['IsolatedTaskDiedError', 'isolated_task_died', new IsolatedTaskDiedError('It exited with code 3', { exitCode: 3 })],
 ];
 
 describe('docs/errors.md', () => {

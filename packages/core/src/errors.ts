@@ -46,6 +46,11 @@ export const errorCodes = {
   lock_taken: 'Another job, or somebody else, holds the lock.',
   lease_lost: 'A lock was lost while it was needed: somebody else may hold it.',
   idempotency_mismatch: 'The idempotency key stands for another input.',
+  soft_time_limit: 'The attempt has run for `timeout.soft`.',
+  hard_time_limit: 'The attempt has run for `timeout.hard`; it was ended.',
+  heartbeat_timeout: 'The handler has not called `ctx.heartbeat` for `heartbeat.timeout`; the attempt was ended.',
+  isolated_task_died: 'The process or thread of an isolated task ended, or could not be started.',
+  isolated: 'An isolated task has no engine: only what it does through `ctx` reaches it.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -242,5 +247,52 @@ export class IdempotencyMismatchError extends OxbowError {
       `Task "${task}": the idempotency key of this input stands for another input, that of job ${jobId}. Use a key of its own.`,
     );
     this.jobId = jobId;
+  }
+}
+
+/** The reason of `ctx.signal` at the soft limit of a task (`timeout.soft`). What the handler returns then counts; what it throws is an error like any other. */
+export class SoftTimeLimitError extends OxbowError {
+  readonly limitMs: number;
+
+  constructor(task: string, limitMs: number) {
+    super('soft_time_limit', `Task "${task}" has run for its soft time limit of ${limitMs} ms.`);
+    this.limitMs = limitMs;
+  }
+}
+
+/** What an attempt fails with at the hard limit of its task (`timeout`, `timeout.hard`). Retried as any error. */
+export class HardTimeLimitError extends OxbowError {
+  readonly limitMs: number;
+
+  constructor(task: string, limitMs: number) {
+    super('hard_time_limit', `Task "${task}" has run for its hard time limit of ${limitMs} ms; the attempt was ended.`);
+    this.limitMs = limitMs;
+  }
+}
+
+/** What an attempt fails with that has not called `ctx.heartbeat` for `heartbeat.timeout`. Retried as any error. */
+export class HeartbeatTimeoutError extends OxbowError {
+  readonly timeoutMs: number;
+
+  constructor(task: string, timeoutMs: number) {
+    super('heartbeat_timeout', `Task "${task}" has not called ctx.heartbeat() for ${timeoutMs} ms; the attempt was ended.`);
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** What an attempt of an isolated task fails with whose process or thread has ended, or could not be started. Retried as any error. */
+export class IsolatedTaskDiedError extends OxbowError {
+  /** Exit code, where it was one. */
+  readonly exitCode: number | undefined;
+  /** The signal that ended it, as `SIGKILL`. */
+  readonly signal: string | undefined;
+
+  constructor(
+    what: string,
+    { exitCode, signal, cause }: { readonly exitCode?: number | undefined; readonly signal?: string | undefined; readonly cause?: unknown },
+  ) {
+    super('isolated_task_died', what, cause === undefined ? undefined : { cause });
+    this.exitCode = exitCode;
+    this.signal = signal;
   }
 }

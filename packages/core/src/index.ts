@@ -45,9 +45,13 @@ export type { Outcome } from './policies/outcome.ts';
 export type { DebounceOptions } from './policies/debounce.ts';
 export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';
+export type { HeartbeatOptions } from './policies/heartbeat.ts';
+export type { IsolateOptions } from './policies/isolation.ts';
 export type { AttemptCall, EnqueueCall, Policy } from './policies/policy.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
+export type { TimeLimitOptions } from './policies/time-limits.ts';
+export type { CancelOptions } from './task/cancel-options.ts';
 export type { Duration } from './task/duration.ts';
 export type { PayloadLimits } from './task/payload.ts';
 export {
@@ -71,9 +75,12 @@ export {
   EngineUnavailableError,
   errorCodes,
   IdempotencyMismatchError,
+  HardTimeLimitError,
+  HeartbeatTimeoutError,
   InvalidCanvasError,
   InvalidInputError,
   LeaseLostError,
+  IsolatedTaskDiedError,
   LockLostError,
   LockTakenError,
   NonRetryableError,
@@ -84,6 +91,7 @@ export {
   ResultTooLargeError,
   SerializationError,
   ShutdownError,
+  SoftTimeLimitError,
   TaskFailedError,
   type ErrorCode,
   type OxbowErrorOptions,

@@ -6,7 +6,7 @@ import type { SignalListener, SignalName } from './signals.ts';
 
 export type { EngineKind } from './engine/engine.ts';
 export type { EngineState, Operation } from './operation.ts';
-export type { LaneState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
+export type { LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 
 /** What `createApp` returned, whatever its tasks and dependencies are. */

@@ -45,6 +45,11 @@ export interface Signals {
   'task:stalled': { readonly id: string; readonly queue: string };
   /** The lock of a job that runs here is gone: another worker may start it. `ctx.signal` has been aborted. */
   'task:lock-lost': { readonly id: string; readonly queue: string };
+  /**
+   * A handler whose attempt was ended, and that does not stop: told half a second after that (`ended` is false), and when it has ended at last. It
+   * holds no slot, and what it returns counts for nothing.
+   */
+  'task:overrun': AttemptSignal & { readonly overMs: number; readonly ended: boolean; readonly error: Error };
   'worker:ready': { readonly queues: Readonly<Record<string, number>> };
   'worker:draining': { readonly running: number };
   'worker:drained': { readonly orphans: readonly string[] };
@@ -74,6 +79,7 @@ const NAMES: Readonly<Record<SignalName, true>> = {
   'task:put-back': true,
   'task:stalled': true,
   'task:lock-lost': true,
+  'task:overrun': true,
   'worker:ready': true,
   'worker:draining': true,
   'worker:drained': true,

@@ -5,11 +5,15 @@ import type { Capability } from './policies/capability.ts';
 import { debounce, type DebounceOptions } from './policies/debounce.ts';
 import { idempotency, type IdempotencyOptions } from './policies/idempotency.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
+import { heartbeatOption, resolveHeartbeat, type HeartbeatOptions } from './policies/heartbeat.ts';
+import { isolateOption, resolveIsolation, type IsolateOptions } from './policies/isolation.ts';
 import type { Policy } from './policies/policy.ts';
 import { throttle, type ThrottleOptions } from './policies/throttle.ts';
 import { unique, type UniqueOptions } from './policies/unique.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
+import { resolveTimeLimits, timeoutOption, type TimeLimitOptions } from './policies/time-limits.ts';
 import type { TaskDefinition } from './task/definition.ts';
+import type { Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions, unknownOption } from './task/options.ts';
 import { resolveRetry, retryOptions, type RetryOptions } from './task/retry.ts';
@@ -38,6 +42,12 @@ export interface TaskPolicies<Input = never> {
   readonly throttle?: ThrottleOptions<Input>;
   /** One job for many enqueues that follow each other; excludes `unique` and `throttle`. Not for steps of a canvas. @defaultValue none */
   readonly debounce?: DebounceOptions<Input>;
+  /** How long one attempt may take: a hard limit, or a soft and a hard one. @defaultValue no limit */
+  readonly timeout?: Duration | TimeLimitOptions;
+  /** Ends an attempt that does not call `ctx.heartbeat`. @defaultValue no heartbeat is expected */
+  readonly heartbeat?: HeartbeatOptions;
+  /** Where the handler runs. @defaultValue in the worker's own thread */
+  readonly isolate?: IsolateOptions;
 }
 
 /** A task with an input schema. */
@@ -87,6 +97,9 @@ const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),
   queue: z.string().optional(),
   retry: retryOptions.optional(),
+  timeout: timeoutOption.optional(),
+  heartbeat: heartbeatOption.optional(),
+  isolate: isolateOption.optional(),
   input: schema.optional(),
   output: schema.optional(),
   states: z.array(z.string()).optional(),
@@ -105,7 +118,18 @@ export function defineTask(name: string, options: object, preset: object, polici
   if (typeof options !== 'object' || options === null)
     throw new OxbowError('invalid_options', `task "${name}": options must be an object.`);
   const { mine, extra } = split({ ...preset, ...options }, name, policies);
-  const { queue = 'default', retry, input, output, states = [], run, ...given } = parseOptions(taskOptions, mine, `task "${name}"`);
+  const {
+    queue = 'default',
+    retry,
+    input,
+    output,
+    states = [],
+    run,
+    timeout,
+    heartbeat,
+    isolate,
+    ...given
+  } = parseOptions(taskOptions, mine, `task "${name}"`);
   assertName('queue', queue);
   for (const state of states) assertName('state', state);
   const capabilities = resolve(given, name);
@@ -117,6 +141,9 @@ export function defineTask(name: string, options: object, preset: object, polici
     output,
     states: new Set(states),
     retry: resolveRetry(retry, name),
+    timeLimits: resolveTimeLimits(timeout, name),
+    heartbeatMs: resolveHeartbeat(heartbeat, name),
+    isolation: resolveIsolation(isolate, name),
     capabilities,
     extra,
     handler: run,

@@ -1,3 +1,4 @@
+import type { CancelOptions } from '../task/cancel-options.ts';
 import type { Duration } from '../task/duration.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
 import type { Status } from '../task/status.ts';
@@ -36,7 +37,7 @@ export interface RunMember<Out = unknown> {
   status(): Promise<{ readonly id: string; readonly task: string; readonly status: Status }>;
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
   /** This job alone: it then counts as failed for the group that it is in. False: too late. */
-  cancel(reason?: string): Promise<boolean>;
+  cancel(options?: string | CancelOptions): Promise<boolean>;
 }
 
 /** A run, from any process; `app.run(id)` makes one of an id. It holds no resources. */
@@ -55,8 +56,8 @@ export interface RunHandle<Out = unknown> {
   changes(): AsyncGenerator<RunStatus, void, undefined>;
   /** @throws OxbowError `unknown_job` */
   tree(): Promise<RunTree>;
-  /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`. False: the run has ended already. */
-  cancel(reason?: string): Promise<boolean>;
+  /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`, or ended (`terminate`). False: the run has ended already. */
+  cancel(options?: string | CancelOptions): Promise<boolean>;
   /**
    * One job, by the place of its signature in the canvas: of a chain's or a group's parts the index, of a chord `'header'` and `'body'`.
    * @throws InvalidCanvasError when no task stands there: at once from `enqueue`'s handle; from `app.run(id)`'s when it is first used, and

@@ -4,6 +4,7 @@ import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError
 import { fromFailureRecord } from '../execution/failure.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
+import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { FailureRecord } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
@@ -110,17 +111,18 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * Ends the job: one that waits never starts, one that runs is told through `ctx.signal`, and ends as cancelled when its handler then rejects.
-   * False: it has ended already.
+   * Ends the job: one that waits never starts, one that runs is told through `ctx.signal`, and ends as cancelled when its handler then rejects,
+   * or when it goes on and `terminate` is set. False: it has ended already.
+   * @param options - or the reason.
    * @throws OxbowError `unknown_job`; EngineUnavailableError
    */
-  async cancel(reason = 'cancelled by handle.cancel()'): Promise<boolean> {
-    return this.#cancel({ end: 'cancelled', reason: checkReason(reason) });
+  async cancel(options: string | CancelOptions = {}): Promise<boolean> {
+    return this.#cancel({ end: 'cancelled', ...parseCancelOptions(options, 'cancelled by handle.cancel()') });
   }
 
   /** @internal A job that is the last one of a run is ended alone. */
-  async cancelAlone(reason = 'cancelled by member.cancel()'): Promise<boolean> {
-    return this.#cancel({ end: 'cancelled', reason: checkReason(reason), alone: true });
+  async cancelAlone(options: string | CancelOptions = {}): Promise<boolean> {
+    return this.#cancel({ end: 'cancelled', ...parseCancelOptions(options, 'cancelled by member.cancel()'), alone: true });
   }
 
   async #cancel(ending: Parameters<typeof cancel>[2]): Promise<boolean> {
@@ -155,13 +157,6 @@ export class JobHandle<Result = unknown> {
   #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {
     return new OxbowError('unknown_job', `There is no job ${this.id}: ${why}.`);
   }
-}
-
-const MAX_REASON = 500;
-
-function checkReason(reason: unknown): string {
-  if (typeof reason !== 'string') throw new OxbowError('invalid_options', 'cancel() takes a reason as text, or nothing.');
-  return reason.slice(0, MAX_REASON);
 }
 
 /** One wait for one result. */

@@ -5,6 +5,7 @@ import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { InvalidCanvasError, OxbowError } from '../errors.ts';
 import { gather } from '../execution/gathering.ts';
 import { assertOutsideTask } from '../execution/running.ts';
+import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
@@ -86,8 +87,8 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     return isFinal(statusOf(root)) ? { ...tree, status: statusOf(root) } : tree;
   }
 
-  cancel(reason = 'cancelled by run.cancel()'): Promise<boolean> {
-    return this.#job.cancel(reason);
+  async cancel(options: string | CancelOptions = {}): Promise<boolean> {
+    return this.#job.cancel(parseCancelOptions(options, 'cancelled by run.cancel()'));
   }
 
   member(path: MemberPath): RunMember {
@@ -105,7 +106,7 @@ export class Run<Out = unknown> implements RunHandle<Out> {
       },
       status: () => this.#memberStatus(path),
       result: async (options) => (await job()).result(options),
-      cancel: async (reason) => (await job()).cancelAlone(reason),
+      cancel: async (options) => (await job()).cancelAlone(options),
     };
   }
 

@@ -19,6 +19,7 @@ import { runStateCases } from './run-state.contract.ts';
 import { scopeCases } from './scopes.contract.ts';
 import { largeGroupCases, shapeCases } from './shapes.contract.ts';
 import { signatureCases } from './signatures.contract.ts';
+import { timeLimitCases } from './time-limits.contract.ts';
 import { valueCases } from './values.contract.ts';
 
 /** The cases of docs/canvas-conformance.md, each under its number, on one app and one worker. */
@@ -42,6 +43,7 @@ export function conformance(engine: TestEngine): void {
   scopeCases(scene);
   shapeCases(scene);
   if (engine.kind !== 'embedded') largeGroupCases(scene);
+  timeLimitCases(scene);
   valueCases(scene);
   combinedCases(scene);
   randomCases(scene);

@@ -122,6 +122,8 @@ export interface ActiveJob {
   readonly timestamp: number;
   readonly delayMs: number;
   readonly processedOn: number | undefined;
+  /** As it was stored when the lane took the job. */
+  readonly progress: unknown;
   readonly parent: JobPlace | undefined;
   /** True when the job brings a BullMQ backoff of its own (a plain BullMQ producer). */
   readonly hasOwnBackoff: boolean;

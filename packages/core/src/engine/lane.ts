@@ -207,9 +207,11 @@ function toKeepJobs(keep: NonNullable<LaneOptions['keepSucceeded']>): { age: num
 class BullActiveJob implements ActiveJob {
   readonly queue: string;
   readonly #job: Job;
+  readonly #progress: unknown;
 
   constructor(job: Job, queue: string) {
     this.#job = job;
+    this.#progress = job.progress;
     this.queue = queue;
   }
 
@@ -242,6 +244,9 @@ class BullActiveJob implements ActiveJob {
   }
   get processedOn(): number | undefined {
     return this.#job.processedOn;
+  }
+  get progress(): unknown {
+    return this.#progress;
   }
   get parent(): JobPlace | undefined {
     const { parent } = this.#job;

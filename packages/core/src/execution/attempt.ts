@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { Stores } from '../store/stores.ts';
-import type { TaskDefinition } from '../task/definition.ts';
+import type { Isolation, TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import type { CanvasJob } from './canvas-job.ts';
@@ -23,6 +23,7 @@ export interface ExecutionSettings {
   readonly task: (name: string) => TaskDefinition | undefined;
   readonly canvas: CanvasRuntime;
   readonly stores: Stores;
+  readonly children: IsolatedChildren | undefined;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -34,6 +35,7 @@ export interface Attempt {
   /** Of a job of a run. */
   canvas: CanvasJob | undefined;
   context: AttemptContext | undefined;
+  /** The schema's input form, then its output form. */
   input: unknown;
   /** The input in the form that producers give. */
   given: unknown;
@@ -47,6 +49,29 @@ export interface Attempt {
   following: readonly FlowJob[] | undefined;
   /** To be called when the engine has the end of the job. */
   readonly afterwards: (() => Promise<void> | undefined)[];
+  /** While the handler runs: gives its outcome for it (endAttempt does). */
+  end: ((error: Error) => void) | undefined;
+  /** What the attempt was ended with before its handler did. */
+  ended: Error | undefined;
+  /** The handler of an attempt that was ended before it. Never rejects. */
+  unsettled: Promise<unknown> | undefined;
+  /** Where the handler runs when it is not here. */
+  isolated: IsolatedHandler | undefined;
+}
+
+/** A handler in a process or thread of its own. */
+export interface IsolatedHandler {
+  call(input: unknown): Promise<unknown>;
+  /** Resolves when it has ended. */
+  kill(): Promise<void>;
+  /** The attempt is over. */
+  release(): void;
+}
+
+/** Where isolated handlers run. */
+export interface IsolatedChildren {
+  /** @throws what the task's module threw when it was loaded; IsolatedTaskDiedError */
+  lease(isolation: Isolation, attempt: Attempt): Promise<IsolatedHandler>;
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -64,6 +89,10 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     replacement: undefined,
     following: undefined,
     afterwards: [],
+    end: undefined,
+    ended: undefined,
+    unsettled: undefined,
+    isolated: undefined,
   };
 }
 

@@ -14,6 +14,8 @@ export interface CanvasRuntime {
    * @param again - it may have been enqueued before: then nothing is added.
    */
   readonly enqueueAs: (order: EnqueueOrder) => Promise<{ readonly id: string }>;
+  /** A task or a signature that was sent by its name or its JSON. @throws InvalidCanvasError; OxbowError `unknown_task` */
+  readonly received: (target: { readonly task: string } | { readonly signature: unknown }) => unknown;
 }
 
 export interface EnqueueOrder {

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { AnySignature, EnqueueArguments, TakenBy } from '../canvas/fit.ts';
 import type { RunOptions, Tree } from '../canvas/tree.ts';
 import type { ActiveJob } from '../engine/engine.ts';
-import { OxbowError } from '../errors.ts';
+import { OxbowError, SoftTimeLimitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { Heartbeats } from '../policies/heartbeat.ts';
 import { encodePayload, DEFAULT_LIMITS } from '../task/payload.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { publicId } from '../task/id.ts';
@@ -45,6 +46,12 @@ export class RetryRequest extends OxbowError {
   }
 }
 
+/** @throws OxbowError `invalid_options` */
+export function parseRetryRequest(options: RetryRequestOptions): RetryRequest {
+  const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
+  return new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
+}
+
 /** What a handler can enqueue: a task, or a signature. */
 export interface Enqueueable<Arguments extends unknown[]> {
   enqueue(...args: Arguments): Promise<{ readonly id: string }>;
@@ -78,9 +85,11 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
   readonly deps: Deps;
   /**
    * Aborts with a CancelledError when the job or its run is cancelled, with a ShutdownError at the soft deadline of a drain, with a LockLostError
-   * when another worker may run the job.
+   * when another worker may run the job, with a SoftTimeLimitError, HardTimeLimitError or HeartbeatTimeoutError at a limit of the task.
    */
   readonly signal: AbortSignal;
+  /** What the last `heartbeat` of an earlier attempt told, also when that attempt's worker crashed; undefined when there was none. */
+  readonly lastHeartbeat: unknown;
   /** pino child with the ids bound. */
   readonly log: Logger;
   /** Of the lock that the job holds; undefined for a task without one. Hand it to what the lock protects, which refuses smaller ones. */
@@ -89,6 +98,12 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
   setState(state: State, meta?: unknown): Promise<void>;
   /** Shows `done` of `total`. One write. */
   progress(done: number, total: number, meta?: unknown): Promise<void>;
+  /**
+   * Says that the handler is getting on. `details` (JSON, up to 16 KiB) are what a later attempt finds in `lastHeartbeat`: they are stored at most
+   * once in a third of `heartbeat.timeout` (5 s without one), and when the attempt fails.
+   * @throws SerializationError
+   */
+  heartbeat(details?: unknown): Promise<void>;
   /**
    * Ends this attempt and asks for another one; never returns. Uses an attempt: when none is left, the job fails with
    * `reason`.
@@ -126,9 +141,17 @@ export interface ContextParts {
   readonly settings: OnceSettings & { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
 }
 
+/** As it is stored with the job: `hb` is the last heartbeat. */
+interface Shown extends Progress {
+  readonly hb?: unknown;
+}
+
+const HEARTBEAT_LIMITS = { ...DEFAULT_LIMITS, bytes: 16_384 };
+
 /** Its costly parts (logger, abort controller) are made when they are first asked for. */
 export class AttemptContext implements TaskContext {
   readonly name: string;
+  readonly attempt: number;
   readonly deps: unknown;
   readonly #job: ActiveJob;
   readonly #envelope: Envelope;
@@ -143,9 +166,15 @@ export class AttemptContext implements TaskContext {
   #fence: number | undefined;
   #steps: OnceSteps | undefined;
   #item: number | undefined;
+  #beats: Heartbeats | undefined;
+  #lastBeat: { readonly details: unknown } | undefined;
+  #writing: Promise<void> | undefined;
+  #closedBy: Error | undefined;
 
   constructor({ job, envelope, canvas, states, settings }: ContextParts) {
     this.name = job.name;
+    // Read now: BullMQ counts the attempt when it records it, and an attempt that was ended may still ask.
+    this.attempt = job.attemptsMade + 1;
     this.deps = settings.deps;
     this.#job = job;
     this.#envelope = envelope;
@@ -160,10 +189,6 @@ export class AttemptContext implements TaskContext {
 
   get queue(): string {
     return this.#job.queue;
-  }
-
-  get attempt(): number {
-    return this.#job.attemptsMade + 1;
   }
 
   get runId(): string | undefined {
@@ -204,11 +229,48 @@ export class AttemptContext implements TaskContext {
     return this.#abortReason;
   }
 
-  /** The first reason stands. */
+  /** The first reason stands; that of a soft limit gives way, though the signal keeps it. */
   abort(reason: Error): void {
-    if (this.#abortReason !== undefined) return;
+    if (this.#abortReason !== undefined && !(this.#abortReason instanceof SoftTimeLimitError)) return;
     this.#abortReason = reason;
     this.#controller?.abort(reason);
+  }
+
+  /** The attempt is over for `reason`: what its handler still does is refused with that. */
+  close(reason: Error): void {
+    this.#closedBy ??= reason;
+  }
+
+  get lastHeartbeat(): unknown {
+    return (this.#job.progress as Shown | null | undefined)?.hb;
+  }
+
+  /** Those of this attempt. @param timeoutMs - decides with the first call. */
+  beats(timeoutMs?: number): Heartbeats {
+    this.#beats ??= new Heartbeats(timeoutMs, (details) => {
+      this.#lastBeat = { details };
+      return this.#write();
+    });
+    return this.#beats;
+  }
+
+  get hasUnstoredBeat(): boolean {
+    return this.#beats?.hasUnstored === true;
+  }
+
+  /** Also when the attempt is over. */
+  async storeBeat(): Promise<void> {
+    await this.#beats?.flush();
+  }
+
+  dropBeat(): void {
+    this.#beats?.stop();
+  }
+
+  async heartbeat(details?: unknown): Promise<void> {
+    this.#assertOpen();
+    if (details !== undefined) encodePayload(details, 'heartbeat', HEARTBEAT_LIMITS);
+    await this.beats().beat(details);
   }
 
   async setState(state: string, meta?: unknown): Promise<void> {
@@ -234,11 +296,11 @@ export class AttemptContext implements TaskContext {
   }
 
   retry(options: RetryRequestOptions = {}): never {
-    const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
-    throw new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
+    throw parseRetryRequest(options);
   }
 
   replace(signature: Replacement): never {
+    this.#assertOpen();
     throw toReplacement(signature, this.#settings.canvas);
   }
 
@@ -259,6 +321,7 @@ export class AttemptContext implements TaskContext {
   }
 
   enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
+    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
     const { id, attemptsStarted } = this.#job;
     return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
   }
@@ -269,9 +332,27 @@ export class AttemptContext implements TaskContext {
   }
 
   async #show(progress: Progress): Promise<void> {
+    this.#assertOpen();
     encodePayload(progress, 'progress', DEFAULT_LIMITS);
     this.#progress = progress;
-    await this.#job.updateProgress(progress);
+    await this.#write();
+  }
+
+  /** State, progress and heartbeat are one value: writes follow one another. */
+  #write(): Promise<void> {
+    const write = (): Promise<void> => this.#job.updateProgress(this.#shown());
+    const writing = this.#writing === undefined ? write() : this.#writing.then(write);
+    this.#writing = writing.catch(() => undefined);
+    return writing;
+  }
+
+  #shown(): Shown {
+    const hb = this.#lastBeat === undefined ? this.lastHeartbeat : this.#lastBeat.details;
+    return { ...this.#progress, ...(hb === undefined ? {} : { hb }) };
+  }
+
+  #assertOpen(): void {
+    if (this.#closedBy !== undefined) throw this.#closedBy;
   }
 }
 

@@ -23,13 +23,12 @@ export async function parseItems(
 }
 
 /** The handler's results, one after the other. Between items it stops when the attempt is told to. */
-export async function runItems(attempt: Attempt): Promise<readonly unknown[]> {
-  const { definition, context, input } = attempt;
+export async function runItems({ context }: Attempt, items: unknown, call: (item: unknown) => unknown): Promise<readonly unknown[]> {
   const results: unknown[] = [];
-  for (const [at, item] of (input as readonly unknown[]).entries()) {
+  for (const [at, item] of (items as readonly unknown[]).entries()) {
     if (context?.abortReason !== undefined) throw context.abortReason;
     context?.startItem(at);
-    results.push((await definition?.handler?.(item as never, context as never)) ?? null);
+    results.push((await call(item)) ?? null);
   }
   return results;
 }

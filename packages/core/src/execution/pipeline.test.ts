@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { ActiveJob } from '../engine/engine.ts';
-import { CancelledError, NonRetryableError, OxbowError, ShutdownError } from '../errors.ts';
+import { CancelledError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
@@ -34,6 +34,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
     timestamp: 1,
     delayMs: 0,
     processedOn: 2,
+    progress: 0,
     parent: undefined,
     hasOwnBackoff: false,
     updateData: () => Promise.resolve(),
@@ -71,6 +72,7 @@ function makeAttempt(
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,
     stores: NO_STORES,
+    children: undefined,
   });
 }
 
@@ -115,6 +117,9 @@ describe('the pipeline', () => {
       'lock',
       'one',
       'two',
+      'isolation',
+      'time-limits',
+      'heartbeat',
       'run',
     ]);
   });
@@ -408,6 +413,23 @@ describe('ctx', () => {
       return 'done';
     });
     expect(await composePipeline([])(attempt)).toEqual({ kind: 'succeeded', value: 'done' });
+  });
+
+  it('a soft limit that was told before does not keep a cancel, or a drain, from counting', async () => {
+    const told = (reason: Error): Promise<Outcome> => {
+      const attempt = makeAttempt(
+        (_input, { signal }) => {
+          attempt.context?.abort(new SoftTimeLimitError('charge', 5));
+          attempt.context?.abort(reason);
+          throw signal.reason as Error;
+        },
+        { task: RETRY, job: { attempts: 3 } },
+      );
+      return composePipeline([])(attempt);
+    };
+    expect(await told(new CancelledError())).toMatchObject({ kind: 'cancelled' });
+    expect(await told(new ShutdownError())).toMatchObject({ kind: 'put-back' });
+    expect(await told(new Error('later'))).toMatchObject({ kind: 'retry', error: { code: 'soft_time_limit' } });
   });
 
   it('knows that it is inside a handler, across awaits, and not outside', async () => {

@@ -23,10 +23,12 @@ import { engineAway } from './engine-away.ts';
 import { fromFailureRecord } from './failure.ts';
 import { claimInput, recordResult } from './idempotency.ts';
 import { internal, internalTask } from './internal-tasks.ts';
-import { isMapCall, parseItems, runItems } from './map-call.ts';
+import { runHandler } from './handler-run.ts';
+import { isolate } from './isolate.ts';
+import { heartbeat, timeLimits } from './limits.ts';
+import { isMapCall, parseItems } from './map-call.ts';
 import { replacement } from './replacement.ts';
 import { outcomeOf } from './settle.ts';
-import { runAs } from './running.ts';
 
 /** Oxbow's own steps around the handler, outer to inner. User policies go between `parse` and the handler. */
 export const STEPS: readonly Step[] = [
@@ -51,6 +53,13 @@ export const STEPS: readonly Step[] = [
   capabilityStep(lock),
 ];
 
+/** Between the user's policies and the handler. */
+const INNER: readonly Step[] = [
+  { name: 'isolation', run: isolate },
+  { name: 'time-limits', run: timeLimits },
+  { name: 'heartbeat', run: heartbeat },
+];
+
 /** Names of the steps, outer to inner. */
 export function describePipeline(policies: readonly Policy[]): readonly string[] {
   return [...steps(policies).map((step) => step.name), 'run'];
@@ -69,7 +78,7 @@ export function composePipeline(policies: readonly Policy[]): Next {
 }
 
 function steps(policies: readonly Policy[]): readonly Step[] {
-  return [...STEPS, ...policies.flatMap((policy) => (policy.run === undefined ? [] : [policyStep(policy, policy.run)]))];
+  return [...STEPS, ...policies.flatMap((policy) => (policy.run === undefined ? [] : [policyStep(policy, policy.run)])), ...INNER];
 }
 
 function crashLimit(attempt: Attempt, next: Next): Promise<Outcome> {
@@ -196,17 +205,6 @@ function parseResult(attempt: Attempt, output: Schema, value: unknown): unknown 
   if (attempt.canvas?.message.rep !== undefined) return value;
   const { name } = attempt.job;
   return isMapCall(attempt) ? parseItems(output, value, name, 'invalid_output') : parse(output, value, name, 'invalid_output');
-}
-
-function runHandler(attempt: Attempt): Promise<Outcome> {
-  const handler = attempt.definition?.handler;
-  const run = isMapCall(attempt)
-    ? (): unknown => runItems(attempt)
-    : (): unknown => handler?.(attempt.input as never, attempt.context as never);
-  return runAs(attempt.job.name, run).then(
-    (value): Outcome => ({ kind: 'succeeded', value }),
-    (thrown: unknown) => outcomeOf(thrown, attempt),
-  );
 }
 
 function failed(error: Error): Promise<Outcome> {

@@ -4,6 +4,7 @@ import { resolveRetry } from '../task/retry.ts';
 import type { Attempt } from './attempt.ts';
 import { RetryRequest } from './context.ts';
 import { toError } from './failure.ts';
+import { judgementOf } from './judgement.ts';
 import { ReplaceRequest } from './replace-request.ts';
 
 /** The edge at which thrown errors become outcomes. */
@@ -31,7 +32,7 @@ function hasAttemptsLeft({ job, definition }: Attempt): boolean {
 /** BullMQ's UnrecoverableError counts as final, so that processors move over as they are. */
 function isRetried(error: Error, { definition }: Attempt): boolean {
   if (error instanceof RetryRequest) return true;
-  return error.name !== 'UnrecoverableError' && (definition?.retry.retries(error) ?? true);
+  return error.name !== 'UnrecoverableError' && (judgementOf(error) ?? definition?.retry.retries(error) ?? true);
 }
 
 function delayMs(error: Error, { job, definition, settings }: Attempt): number | undefined {

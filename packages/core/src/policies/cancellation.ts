@@ -9,6 +9,8 @@ export interface Cancellation {
   readonly reason: string;
   /** Of this job, and of nothing that belongs to it. */
   readonly alone?: boolean;
+  /** What runs and does not end by itself is ended, after a grace. */
+  readonly terminate?: boolean;
 }
 
 const MAX_KNOWN = 10_000;
@@ -64,7 +66,13 @@ export function fromMessage(message: string): Cancellation | undefined {
 
 /** Of JSON that should be one; undefined when it is not. */
 export function toCancellation(json: unknown): Cancellation | undefined {
-  const { id, end, reason, alone } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const { id, end, reason, alone, terminate } = (json ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || typeof reason !== 'string') return undefined;
-  return { id, end: end === 'expired' ? 'expired' : 'cancelled', reason, ...(alone === true ? { alone } : {}) };
+  return {
+    id,
+    end: end === 'expired' ? 'expired' : 'cancelled',
+    reason,
+    ...(alone === true ? { alone } : {}),
+    ...(terminate === true ? { terminate } : {}),
+  };
 }

@@ -26,7 +26,7 @@ export function policyContract(engine: TestEngine): void {
       });
       app.use(tell('outer')).use(tell('inner'));
       const task = app.task('task', { run: () => void story.push('handler') });
-      expect(app.worker().describe().pipeline.slice(-3)).toEqual(['outer', 'inner', 'run']);
+      expect(app.worker().describe().pipeline.slice(-6)).toEqual(['outer', 'inner', 'isolation', 'time-limits', 'heartbeat', 'run']);
       const handle = await task.enqueue();
       await startWorker(app, {});
       await handle.result();

@@ -3,6 +3,7 @@ import type { Signature } from '../canvas/signature.ts';
 import type { CanvasFailure } from '../canvas/tree.ts';
 import type { Task } from '../client/task.ts';
 import type { TaskContext } from '../execution/context.ts';
+import type { TaskPolicies } from '../task-options.ts';
 import { Gate } from './gate.ts';
 import { uniqueName } from './with-app.ts';
 
@@ -46,11 +47,7 @@ export function tinyTasks(app: App, queue: string) {
     gates.set(name, found);
     return found;
   };
-  const declare = <In, Out>(
-    name: string,
-    run: Run<In, Out>,
-    options: { readonly retry?: { readonly attempts: number; readonly backoff: () => number } } = {},
-  ): Task<In, Out> =>
+  const declare = <In, Out>(name: string, run: Run<In, Out>, options: Pick<TaskPolicies, 'retry' | 'timeout'> = {}): Task<In, Out> =>
     app.task(`${name}-${own}`, {
       queue,
       ...options,

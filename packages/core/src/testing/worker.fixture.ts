@@ -90,6 +90,17 @@ const tasks = {
       write('unblock', ctx.id);
     },
   }),
+  /** Fails at first, with a beat that is not stored yet; then notes what the last one told. */
+  beats: app.task('beats', {
+    queue,
+    retry: { attempts: 2, backoff: () => 0 },
+    run: async (_: unknown, ctx) => {
+      write('beats', JSON.stringify(ctx.lastHeartbeat ?? null));
+      if (ctx.lastHeartbeat !== undefined) return;
+      for (const line of [1, 2]) await ctx.heartbeat({ line });
+      throw new Error('first');
+    },
+  }),
   slow: app.task('slow', {
     queue,
     run: async (ms: number) => {

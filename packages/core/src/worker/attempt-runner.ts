@@ -4,6 +4,7 @@ import { newAttempt, type Attempt, type ExecutionSettings, type Next } from '../
 import type { Outcome } from '../policies/outcome.ts';
 import type { SignalBus, SignalName, Signals } from '../signals.ts';
 import { publicId } from '../task/id.ts';
+import type { Overruns } from './overruns.ts';
 import type { RunningJobs } from './running-jobs.ts';
 import { toVerdict } from './verdict.ts';
 
@@ -23,17 +24,26 @@ const SIGNALS = {
 /** After these no attempt follows. */
 const ENDS: ReadonlySet<Outcome['kind']> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
 
+/** Who is told of attempts. */
+export interface AttemptObservers {
+  readonly running: RunningJobs;
+  readonly overruns: Overruns;
+  readonly signals: SignalBus;
+}
+
 /** Takes jobs from lanes through the pipeline, and tells the process about it. */
 export class AttemptRunner {
   readonly #settings: ExecutionSettings;
   readonly #pipeline: Next;
   readonly #running: RunningJobs;
+  readonly #overruns: Overruns;
   readonly #signals: SignalBus;
 
-  constructor(settings: ExecutionSettings, pipeline: Next, running: RunningJobs, signals: SignalBus) {
+  constructor(settings: ExecutionSettings, pipeline: Next, { running, overruns, signals }: AttemptObservers) {
     this.#settings = settings;
     this.#pipeline = pipeline;
     this.#running = running;
+    this.#overruns = overruns;
     this.#signals = signals;
   }
 
@@ -46,6 +56,7 @@ export class AttemptRunner {
     const startedAt = performance.now();
     try {
       const outcome = await this.#pipeline(attempt);
+      if (attempt.unsettled !== undefined && attempt.ended !== undefined) this.#overruns.watch(attempt, attempt.unsettled, attempt.ended);
       crashpoint('after-effect-before-record');
       const deciding = toVerdict(outcome, attempt);
       const verdict = deciding instanceof Promise ? await deciding : deciding;

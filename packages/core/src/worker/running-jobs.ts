@@ -1,6 +1,7 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
+import { endAttempt } from '../execution/handler-run.ts';
 import { toError, type Cancellations } from '../policies/cancellation.ts';
 import { publicId } from '../task/id.ts';
 import { Deferred } from './deferred.ts';
@@ -8,12 +9,15 @@ import { BLOCKED_MS, type Turned } from './loop-watch.ts';
 import type { RunningState } from './state.ts';
 
 const PUT_BACK_MS = 3000;
+/** From the signal to the end of what `cancel({ terminate: true })` is about. */
+const TERMINATE_GRACE_MS = 500;
 
 /** The attempts that run in this worker now. */
 export class RunningJobs {
   /** By attempt: a job whose lock was lost can run here twice. */
   readonly #jobs = new Map<Attempt, Lane>();
   readonly #blockedOut: Attempt[] = [];
+  readonly #terminating = new WeakSet<Attempt>();
   #turnedAt = performance.now();
 
   get size(): number {
@@ -58,8 +62,16 @@ export class RunningJobs {
   abortCancelled(cancellations: Cancellations): void {
     for (const attempt of this.#jobs.keys()) {
       const cancellation = cancellations.find(attempt.job.id);
-      if (cancellation !== undefined) attempt.context?.abort(toError(cancellation));
+      if (cancellation === undefined) continue;
+      attempt.context?.abort(toError(cancellation));
+      if (cancellation.terminate === true) this.#terminate(attempt, toError(cancellation));
     }
+  }
+
+  #terminate(attempt: Attempt, error: Error): void {
+    if (this.#terminating.has(attempt)) return;
+    this.#terminating.add(attempt);
+    setTimeout(() => endAttempt(attempt, error), TERMINATE_GRACE_MS);
   }
 
   /** What each attempt that runs is about: the job, or the run that it is in. */
@@ -72,13 +84,15 @@ export class RunningJobs {
   }
 
   /**
-   * Puts every one back without using an attempt; returns their public ids, also of those that could not be. An engine
-   * that is away is not waited for.
+   * Puts every one back without using an attempt, isolated ones when they have been killed; returns their public ids, also of those that could
+   * not be. An engine that is away is not waited for.
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
-    const putBack = ([attempt, lane]: [Attempt, Lane]): Promise<void> =>
-      lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+    const putBack = async ([attempt, lane]: [Attempt, Lane]): Promise<void> => {
+      if (attempt.isolated !== undefined) await attempt.isolated.kill();
+      await lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+    };
     const puttingBack = Promise.all(orphans.map(putBack));
     const late = new Deferred<'late'>();
     const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);

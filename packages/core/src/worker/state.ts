@@ -27,6 +27,20 @@ export interface RunningState {
   readonly runningMs: number;
 }
 
+/** A handler whose attempt was ended (time limit, heartbeat, `cancel({ terminate: true })`), and that still runs. It holds no slot. */
+export interface OverrunState {
+  /** Public id of the job. */
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  /** The one that was ended. */
+  readonly attempt: number;
+  /** Since that. */
+  readonly overMs: number;
+  /** What it was ended with. */
+  readonly code: string;
+}
+
 /** A worker of this process at one moment. */
 export interface WorkerState {
   readonly phase: WorkerPhase;
@@ -35,6 +49,8 @@ export interface WorkerState {
   readonly lanes: readonly LaneState[];
   /** Oldest first. */
   readonly running: readonly RunningState[];
+  /** Oldest first. */
+  readonly overruns: readonly OverrunState[];
   /** Zeros until it runs. */
   readonly eventLoop: EventLoopLag;
   /** Engine's clock minus this one, at the last look; undefined where they are one clock, or none has answered yet. */

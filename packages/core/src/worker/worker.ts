@@ -3,6 +3,7 @@ import type { Engine, KeepFinished, Lane } from '../engine/engine.ts';
 import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
+import { ChildPool } from '../isolation/child-pool.ts';
 import { ThrottledLog, type Logger } from '../log.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
@@ -13,6 +14,7 @@ import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
+import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
@@ -20,13 +22,16 @@ import type { WorkerPhase, WorkerState } from './state.ts';
 
 /** What a worker gets from its app. */
 export interface WorkerSource {
+  readonly app: string;
   readonly engine: Engine;
   readonly signals: SignalBus;
   readonly log: Logger;
   readonly policies: readonly Policy[];
   readonly keepSucceeded: KeepFinished | undefined;
   readonly keepFailed: KeepFinished | undefined;
-  readonly execution: Omit<ExecutionSettings, 'deps'>;
+  readonly execution: Omit<ExecutionSettings, 'deps' | 'children'>;
+  /** In the child of an isolated task: it does not start. */
+  readonly idle: boolean;
   /** Closes the app, after the drain of a worker that owns its process. */
   readonly closeApp: () => Promise<void>;
 }
@@ -49,6 +54,8 @@ export class Worker<Deps = unknown> {
   readonly #options: WorkerOptions<Deps>;
   readonly #settings: WorkerSettings;
   readonly #running = new RunningJobs();
+  readonly #overruns: Overruns;
+  readonly #children: ChildPool;
   readonly #errors: ThrottledLog;
   readonly #clock: ClockWatch;
   readonly #loop: LoopWatch;
@@ -69,6 +76,8 @@ export class Worker<Deps = unknown> {
     this.#source = source;
     this.#options = options;
     this.#settings = settings;
+    this.#children = new ChildPool(source.app);
+    this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
     this.#loop = new LoopWatch(() => this.#running.turned(), source.signals, source.log);
@@ -89,6 +98,7 @@ export class Worker<Deps = unknown> {
       queues: Object.fromEntries(this.#settings.queues),
       lanes: this.#laneWatch.states,
       running: this.#running.states,
+      overruns: this.#overruns.states,
       eventLoop: this.#loop.lag,
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
@@ -101,19 +111,23 @@ export class Worker<Deps = unknown> {
   }
 
   /**
-   * Resolves when every queue is being fetched. A server that is down, or a clock that is off, is waited for.
+   * Resolves when every queue is being fetched. A server that is down, or a clock that is off, is waited for. In the child of an isolated task
+   * it does nothing.
    * @throws what `startup` threw; OxbowError `engine_unsupported`; `closed` after a drain.
    */
   start(): Promise<void> {
+    if (this.#source.idle) return Promise.resolve();
     this.#starting ??= this.#start();
     return this.#starting;
   }
 
   /**
    * Starts, and drains on SIGTERM or SIGINT, then ends the process: exit code 0 when every job ended, 1 when some had
-   * to be put back. A second signal puts them back at once. Resolves when `drain` was called instead.
+   * to be put back. A second signal puts them back at once. Resolves when `drain` was called instead; at once, and nothing else, in the child of
+   * an isolated task.
    */
   async run(): Promise<void> {
+    if (this.#source.idle) return;
     const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
     try {
       await this.start();
@@ -176,10 +190,9 @@ export class Worker<Deps = unknown> {
   #openLanes(): readonly Lane[] {
     const { engine, signals, policies } = this.#source;
     const runner = new AttemptRunner(
-      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps },
+      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps, children: this.#children },
       composePipeline(policies),
-      this.#running,
-      signals,
+      { running: this.#running, overruns: this.#overruns, signals },
     );
     return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
       const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
@@ -232,6 +245,7 @@ export class Worker<Deps = unknown> {
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
+    await this.#children.close();
     this.#phase = 'drained';
     const drained: Drained = { orphans };
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');

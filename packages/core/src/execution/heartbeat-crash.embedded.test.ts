@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { heartbeatCrashContract } from './heartbeat-crash.contract.ts';
+
+onEmbedded(heartbeatCrashContract);
