@@ -8,6 +8,7 @@ import type { SignatureOptions } from './canvas/tree.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
+import { DeadLetters } from './client/dead-letters.ts';
 import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
 import { JobHandle, type HandleSource } from './client/handle.ts';
 import { Run } from './client/run.ts';
@@ -19,7 +20,7 @@ import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
 import { PlanCache } from './execution/plan-cache.ts';
-import { createLogger, ThrottledLog, type Logger } from './log.ts';
+import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
@@ -88,6 +89,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
+  readonly #deadLetters: DeadLetters;
   readonly #eviction: EvictionWatch;
   #closing: Promise<void> | undefined;
 
@@ -141,6 +143,15 @@ export class App<Deps = unknown, Extra extends object = object> {
       policies: this.#policies,
       canvas: this.#canvas,
     };
+    this.#deadLetters = new DeadLetters({
+      engine: this.#engine,
+      store: this.#stores.deadLetters,
+      limits: this.#settings.limits,
+      task: (name) => this.#definitions.get(name),
+      handles: this.#handles,
+      signals: this.#signals,
+      redact: createRedact(this.#settings.redact),
+    });
     this.task = this.#declare({});
   }
 
@@ -183,6 +194,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       task: (name: string) => this.#definitions.get(name),
       canvas: this.#runtime,
       stores: this.#stores,
+      deadLetters: this.#settings.deadLetters,
     };
     const worker = new Worker<Deps>(
       {
@@ -234,6 +246,11 @@ export class App<Deps = unknown, Extra extends object = object> {
   run<Out = unknown>(id: string): RunHandle<Out> {
     const { jobId, queue } = parsePublicId(id);
     return new Run<Out>(this.#handles, { queue, id: jobId });
+  }
+
+  /** The jobs that have finally failed. */
+  get deadLetters(): DeadLetters {
+    return this.#deadLetters;
   }
 
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */

@@ -25,6 +25,16 @@ export const CANCEL_CRASHPOINTS = [
   'cancel-child-ended-before-rest',
 ] as const;
 
+/** Where a process comes by that writes dead letters down, or replays them. */
+export const DEAD_LETTER_CRASHPOINTS = [
+  /** A final failure is in the job's data; the index does not know the letter. */
+  'failure-recorded-before-index',
+  /** The index knows the letter; its job is still active. */
+  'indexed-before-fail',
+  /** The new job is there, and the letter's is gone; the index still knows it. */
+  'replayed-before-forgotten',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -42,14 +52,24 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS)[number];
+export type Crashpoint = (
+  | typeof JOB_CRASHPOINTS
+  | typeof CANVAS_CRASHPOINTS
+  | typeof CANCEL_CRASHPOINTS
+  | typeof DEAD_LETTER_CRASHPOINTS
+)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS];
+export const CRASHPOINTS: readonly Crashpoint[] = [
+  ...JOB_CRASHPOINTS,
+  ...CANVAS_CRASHPOINTS,
+  ...CANCEL_CRASHPOINTS,
+  ...DEAD_LETTER_CRASHPOINTS,
+];
 
 interface Armed {
   readonly name: string;

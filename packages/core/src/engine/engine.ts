@@ -78,6 +78,8 @@ export interface StoredJob {
   readonly stalledCounter: number;
   readonly timestamp: number;
   readonly delayMs: number;
+  /** BullMQ's scale; 0: none. */
+  readonly priority: number;
   readonly processedOn: number | undefined;
   readonly finishedOn: number | undefined;
 }
@@ -113,8 +115,8 @@ export type Verdict = { readonly recorded?: (() => void) | undefined } & Decisio
 
 type Decision =
   | { readonly kind: 'complete'; readonly value: unknown }
-  /** Final: no attempt follows. */
-  | { readonly kind: 'fail'; readonly error: Error }
+  /** Final: no attempt follows. `kept`: whatever the job itself says of its removal does not count. */
+  | { readonly kind: 'fail'; readonly error: Error; readonly kept?: boolean }
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */
   | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | undefined }
   /** Uses no attempt: back to the head of the queue, or delayed. */
@@ -213,6 +215,8 @@ export interface EngineFacts {
 /** A server that runs Lua scripts, each one round trip and atomic. */
 export interface RedisStoreServer {
   readonly kind: 'redis';
+  /** What the keys of all queues begin with. */
+  readonly jobs: string;
   /** KEYS[1] is what all keys of the app's stores begin with. @throws EngineUnavailableError, OxbowError `engine_refused` */
   run(lua: string, args: readonly (string | number)[]): Promise<unknown>;
 }
@@ -257,6 +261,12 @@ export interface Engine {
    * with one of the ids belongs to another parent.
    */
   addFlow(jobs: readonly FlowJob[]): Promise<void>;
+  /**
+   * Removes a failed job and adds another one, both or neither, in one round trip. False: it has not failed, or is not
+   * there, and nothing was changed. The new job may be there already: then it is left as it is.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`
+   */
+  replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean>;
   /**
    * What children of a join returned, in the order asked; undefined for one that has not succeeded. Kept with the join,
    * whatever retention does to the children. Read in pages. @throws EngineUnavailableError

@@ -25,6 +25,7 @@ export type Taken =
 export interface JobStore {
   /** @throws OxbowError `run_over`, and then nothing was added. */
   addFlow(jobs: readonly FlowJob[]): Promise<void>;
+  replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean>;
   childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]>;
   failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
   /** Undefined where as many calls for one job each are one round trip. */

@@ -143,6 +143,7 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
     case 'fail':
       job.opts.attempts = job.attemptsMade + 1;
       job.opts.stackTraceLimit = KEPT_STACKS;
+      if (verdict.kept === true) delete job.opts.removeOnFail;
       throw verdict.error;
     case 'retry':
       job.opts.attempts = job.attemptsMade + 2;

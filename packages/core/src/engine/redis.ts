@@ -9,7 +9,7 @@ import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts'
 import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
 import { RedisFeed } from './redis-feed.ts';
-import { addRedisFlow } from './redis-flow.ts';
+import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
@@ -63,7 +63,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     },
     batches: false,
     store: createStore(producer, prefix),
-    storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`),
+    storeServer: redisStoreServer(producer, { stores: `{oxbow:${options.app}}:s:`, jobs: prefix }),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
@@ -91,6 +91,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
 function createStore(client: Redis, prefix: string): JobStore {
   return {
     addFlow: (jobs) => addRedisFlow(client, prefix, jobs),
+    replaceFailed: (place, by) => replaceFailedOnRedis(client, prefix, place, by),
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),

@@ -18,6 +18,12 @@ const HELD = 1;
 const OVERTAKEN = 'OX001';
 const TRIES = 3;
 
+const ADD_FLOWS = 'oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused';
+/** $6 queue and $7 id of what is removed. */
+const REPLACE_FAILED = `
+WITH removed AS (DELETE FROM job WHERE queue = $6 AND id = $7 AND state = 'failed' RETURNING 1)
+SELECT ${ADD_FLOWS} FROM removed`;
+
 interface Waiting {
   readonly jobs: readonly FlowJob[];
   readonly resolve: () => void;
@@ -79,31 +85,39 @@ export class SqlFlowBatch {
   }
 
   async #store(batch: readonly Waiting[]): Promise<readonly Refused[]> {
-    const parents = new Map<string, JobPlace>();
-    const queues = new Set<string>();
-    const jobs: string[] = [];
-    for (const [flow, { jobs: own }] of batch.entries()) {
-      const children = new Map(own.map((job) => [keyOf(job), 0]));
-      for (const { parent } of own) {
-        if (parent === undefined) continue;
-        const known = children.get(keyOf(parent));
-        if (known === undefined) parents.set(keyOf(parent), parent);
-        else children.set(keyOf(parent), known + 1);
-      }
-      for (const job of own) {
-        const { parent } = job;
-        queues.add(job.queue).add(parent?.queue ?? job.queue);
-        const inside = parent !== undefined && children.has(keyOf(parent));
-        jobs.push(toJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
-      }
-    }
-    const outside = [...parents.values()];
-    const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(
-      'SELECT oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused',
-      [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
-    );
+    const flows = batch.map(({ jobs }) => jobs);
+    const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(`SELECT ${ADD_FLOWS}`, toParameters(flows));
     return rows[0]?.refused ?? [];
   }
+}
+
+/** Removes a failed job and adds another one; false, and nothing has changed, when it has not failed. */
+export async function replaceFailedOnSql(pool: SqlPool, { queue, id }: JobPlace, by: FlowJob): Promise<boolean> {
+  const { rowCount } = await pool.query(REPLACE_FAILED, [...toParameters([[by]]), queue, id]);
+  return rowCount === 1;
+}
+
+function toParameters(flows: readonly (readonly FlowJob[])[]): readonly unknown[] {
+  const parents = new Map<string, JobPlace>();
+  const queues = new Set<string>();
+  const jobs: string[] = [];
+  for (const [flow, own] of flows.entries()) {
+    const children = new Map(own.map((job) => [keyOf(job), 0]));
+    for (const { parent } of own) {
+      if (parent === undefined) continue;
+      const known = children.get(keyOf(parent));
+      if (known === undefined) parents.set(keyOf(parent), parent);
+      else children.set(keyOf(parent), known + 1);
+    }
+    for (const job of own) {
+      const { parent } = job;
+      queues.add(job.queue).add(parent?.queue ?? job.queue);
+      const inside = parent !== undefined && children.has(keyOf(parent));
+      jobs.push(toJson(job, { flow, inside, children: children.get(keyOf(job)) ?? 0 }));
+    }
+  }
+  const outside = [...parents.values()];
+  return [`[${jobs.join(',')}]`, [...queues], outside.map(({ queue }) => queue), outside.map(({ id }) => id), flows.length === 1];
 }
 
 /** A job as oxbow_add_flows reads it. Its data is JSON text already. */

@@ -1,7 +1,7 @@
 import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
-import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
+import { replaceFailedOnSql, SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
 
 interface Row {
@@ -20,6 +20,7 @@ interface Row {
   readonly stalled_count: number;
   readonly added_at_ms: string;
   readonly delay_ms: string;
+  readonly priority: number;
   readonly processed_at_ms: string | null;
   readonly finished_at_ms: string | null;
 }
@@ -36,6 +37,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
   const flows = new SqlFlowBatch(pool);
   return {
     addFlow: (jobs) => flows.add(jobs),
+    replaceFailed: (place, by) => replaceFailedOnSql(pool, place, by),
     childValues: (join, children) => sqlChildValues(pool, join, children),
     failedChildren: (join) => sqlFailedChildren(pool, join),
     findMany: (places) => findMany(pool, places),
@@ -66,6 +68,7 @@ function toStoredJob(row: Row): StoredJob {
     stalledCounter: row.stalled_count,
     timestamp: Number(row.added_at_ms),
     delayMs: Number(row.delay_ms),
+    priority: row.priority,
     processedOn: toMs(row.processed_at_ms),
     finishedOn: toMs(row.finished_at_ms),
   };

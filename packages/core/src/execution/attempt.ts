@@ -3,6 +3,7 @@ import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { DeadLetterLimits } from '../store/dead-letters.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
@@ -23,6 +24,8 @@ export interface ExecutionSettings {
   readonly task: (name: string) => TaskDefinition | undefined;
   readonly canvas: CanvasRuntime;
   readonly stores: Stores;
+  /** Undefined: there are none. */
+  readonly deadLetters: DeadLetterLimits | undefined;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -41,6 +44,16 @@ export interface Attempt {
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
   replacement: Plan | undefined;
+  /** Of a job that is a dead letter now. */
+  buried: Buried | undefined;
+}
+
+/** What a worker tells of a dead letter. */
+export interface Buried {
+  readonly fingerprint: string;
+  /** Letters of this fingerprint. */
+  readonly count: number;
+  readonly reason: 'error' | 'poison' | 'lost-worker';
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -55,6 +68,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     given: undefined,
     origins: undefined,
     replacement: undefined,
+    buried: undefined,
   };
 }
 

@@ -71,6 +71,7 @@ function makeAttempt(
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,
     stores: NO_STORES,
+    deadLetters: undefined,
   });
 }
 

@@ -2,6 +2,7 @@ import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
+import { delivery } from '../policies/delivery.ts';
 import { expired } from '../policies/expiry.ts';
 import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
@@ -41,6 +42,7 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
+  capabilityStep(delivery),
   capabilityStep(lock),
 ];
 

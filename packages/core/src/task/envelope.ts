@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
  *
- *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "c": {canvas}, "f": {failure record} }
+ *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "c": {canvas}, "o": {origin}, "f": {failure record} }
  *
  * Only `$ox` is always there; without `in` the input is undefined. Data without `$ox` is a plain BullMQ job: the data is
  * the input.
@@ -47,8 +47,18 @@ export interface StoredFailure {
   readonly attemptsMade: number;
   /** Or BEFORE_START. */
   readonly stalledCounter: number;
+  /** Who wrote it: host and process id. */
+  readonly worker?: string | undefined;
   /** Of a join: whose failures it passes on; the error's `cause` is the first one's. */
   readonly origins?: readonly FailureOrigin[] | undefined;
+}
+
+/** Of which dead letter a job is the replay. */
+export interface Origin {
+  /** Public id of the dead letter. */
+  readonly id: string;
+  /** Of the first one, when that was a replay too. */
+  readonly first?: string | undefined;
 }
 
 export interface Envelope {
@@ -58,6 +68,7 @@ export interface Envelope {
   readonly failure: StoredFailure | undefined;
   /** What a job of a run carries; execution knows its form. */
   readonly canvas: unknown;
+  readonly origin?: Origin | undefined;
 }
 
 export type Decoded =
@@ -88,6 +99,7 @@ const wire = z.object({
   h: z.record(z.string(), z.string()).optional(),
   x: z.number().optional(),
   c: z.unknown().optional(),
+  o: z.object({ id: z.string(), first: text }).optional().catch(undefined),
   f: z
     .object({
       error: failureRecord,
@@ -97,6 +109,7 @@ const wire = z.object({
         .transform((end) => end),
       attemptsMade: z.number(),
       stalledCounter: z.number(),
+      worker: text,
       origins: z
         .array(
           z.object({
@@ -127,6 +140,12 @@ export function encodeEnvelope(
   return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}${canvas}}`;
 }
 
+/** The data of a job that replays a dead letter: its input, headers and origin, and nothing of how it went. */
+export function replayData(inputText: string | undefined, headers: Envelope['headers'], origin: Origin): string {
+  const headersText = Object.keys(headers).length === 0 ? undefined : JSON.stringify(headers);
+  return `${encodeEnvelope(inputText, headersText, undefined).slice(0, -1)},"o":${JSON.stringify(origin)}}`;
+}
+
 /** The same job data with the failure in it. */
 export function withFailure(envelope: Envelope, failure: StoredFailure): object {
   return { ...toData(envelope), f: failure };
@@ -144,6 +163,7 @@ function toData(envelope: Envelope): object {
     ...(envelope.headers === NO_HEADERS ? {} : { h: envelope.headers }),
     ...(envelope.expiresAt === undefined ? {} : { x: envelope.expiresAt }),
     ...(envelope.canvas === undefined ? {} : { c: envelope.canvas }),
+    ...(envelope.origin === undefined ? {} : { o: envelope.origin }),
   };
 }
 
@@ -154,7 +174,7 @@ export function decodeEnvelope(data: unknown): Decoded {
   const version = data.$ox;
   if (typeof version === 'number' && Number.isInteger(version) && version > ENVELOPE_VERSION) return { kind: 'newer', version };
   // The form of nearly every job has nothing to check.
-  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'f' in data)) {
+  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'o' in data || 'f' in data)) {
     return {
       kind: 'envelope',
       envelope: {
@@ -171,6 +191,7 @@ export function decodeEnvelope(data: unknown): Decoded {
     const issue = result.error.issues[0];
     return { kind: 'malformed', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}` };
   }
-  const { in: input, h, x, c, f } = result.data;
-  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c } };
+  const { in: input, h, x, c, o, f } = result.data;
+  const origin = o === undefined ? {} : { origin: o };
+  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c, ...origin } };
 }

@@ -48,16 +48,20 @@ export class AttemptRunner {
       const verdict = deciding instanceof Promise ? await deciding : deciding;
       crashpoint('after-record-before-ack');
       this.#log(outcome, attempt);
-      if (outcome.kind === 'replaced' || !this.#signals.wants(SIGNALS[outcome.kind])) return verdict;
+      if (outcome.kind === 'replaced' || !this.#isHeard(outcome, attempt)) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
       const event = { ...describe(job), durationMs: performance.now() - startedAt };
-      return { ...verdict, recorded: () => this.#emit(outcome, event) };
+      return { ...verdict, recorded: () => this.#emit(outcome, event, attempt) };
     } finally {
       this.#running.remove(attempt);
     }
   }
 
-  #emit(outcome: Ended, event: Signals['task:succeeded']): void {
+  #isHeard({ kind }: Ended, { buried }: Attempt): boolean {
+    return this.#signals.wants(SIGNALS[kind]) || (buried !== undefined && this.#signals.wants('task:dead-lettered'));
+  }
+
+  #emit(outcome: Ended, event: Signals['task:succeeded'], { job, buried }: Attempt): void {
     crashpoint('after-ack-before-signal');
     switch (outcome.kind) {
       case 'succeeded':
@@ -67,18 +71,21 @@ export class AttemptRunner {
       case 'put-back':
         return this.#signals.emit('task:put-back', { ...event, delayMs: outcome.delayMs, reason: outcome.reason });
       default:
-        return this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
+        this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
+        if (buried === undefined) return;
+        this.#signals.emit('task:dead-lettered', { id: event.id, task: job.name, queue: job.queue, ...buried, error: outcome.error });
     }
   }
 
-  #log(outcome: Outcome, { job, settings, origins = [] }: Attempt): void {
+  #log(outcome: Outcome, { job, settings, buried, origins = [] }: Attempt): void {
     const { log } = settings;
     if (outcome.kind === 'succeeded' || outcome.kind === 'replaced') return;
     const bindings = { task: job.name, job: publicId(job.id, job.queue), attempt: job.attemptsMade + 1 };
     // Its member has been reported.
     if (outcome.kind === 'failed' && origins.length > 0)
       log.info({ ...bindings, reason: outcome.error.message }, 'job failed with a member');
-    else if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
+    else if (outcome.kind === 'failed')
+      log.error({ ...bindings, err: outcome.error, ...(buried === undefined ? {} : { deadLetter: buried.fingerprint }) }, 'job failed');
     else if (outcome.kind === 'retry') log.warn({ ...bindings, err: outcome.error, delayMs: outcome.delayMs }, 'attempt failed; retrying');
     else if (outcome.kind === 'put-back') log.info({ ...bindings, delayMs: outcome.delayMs, reason: outcome.reason }, 'job put back');
     else log.info({ ...bindings, reason: outcome.error.message }, `job ${outcome.kind}`);

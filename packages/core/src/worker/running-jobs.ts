@@ -2,6 +2,7 @@ import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { toError, type Cancellations } from '../policies/cancellation.ts';
+import { isAtMostOnce } from '../policies/delivery.ts';
 import { publicId } from '../task/id.ts';
 import { Deferred } from './deferred.ts';
 import { BLOCKED_MS, type Turned } from './loop-watch.ts';
@@ -73,12 +74,15 @@ export class RunningJobs {
 
   /**
    * Puts every one back without using an attempt; returns their public ids, also of those that could not be. An engine
-   * that is away is not waited for.
+   * that is away is not waited for. Those that must not be started twice stay as they are: who finds their locks ended, ends them.
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
     const putBack = ([attempt, lane]: [Attempt, Lane]): Promise<void> =>
-      lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+      (isAtMostOnce(attempt.definition) ? Promise.resolve() : lane.putBack(attempt.job.id)).then(
+        () => crashpoint('after-put-back-before-exit'),
+        onError,
+      );
     const puttingBack = Promise.all(orphans.map(putBack));
     const late = new Deferred<'late'>();
     const timer = setTimeout(() => late.resolve('late'), PUT_BACK_MS);

@@ -1,3 +1,5 @@
+import { DEAD_LETTERS } from './dead-letters-schema.ts';
+
 /** Grows with every change of {@link STORE_SCHEMA}. */
 export const STORE_VERSION = 1;
 
@@ -38,4 +40,4 @@ END;
 $$;`;
 
 /** Tables and functions of the SQL stores; run as a whole in one transaction, on a schema that may have an older form of them. */
-export const STORE_SCHEMA: string = [CLOCK, LEASES].join('\n');
+export const STORE_SCHEMA: string = [CLOCK, LEASES, DEAD_LETTERS].join('\n');
