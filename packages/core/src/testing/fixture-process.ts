@@ -14,6 +14,7 @@ import { deleteKeys, uniqueName } from './with-app.ts';
 const FIXTURES = {
   worker: new URL('worker.fixture.ts', import.meta.url),
   canvas: new URL('canvas.fixture.ts', import.meta.url),
+  deadLetters: new URL('dead-letters.fixture.ts', import.meta.url),
 } as const;
 
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
@@ -35,6 +36,10 @@ export interface FixtureConfig {
   readonly produce?: number;
   /** Of canvas.fixture.ts: enqueues its canvases before its worker starts. */
   readonly begin?: boolean;
+  /** Of dead-letters.fixture.ts: does only this. @defaultValue 'work' */
+  readonly role?: 'produce' | 'replay' | 'work';
+  /** Of dead-letters.fixture.ts: what was wrong with its tasks is right. */
+  readonly repaired?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
 }
