@@ -36,10 +36,10 @@ export interface FixtureConfig {
   readonly produce?: number;
   /** Of canvas.fixture.ts: enqueues its canvases before its worker starts. */
   readonly begin?: boolean;
-  /** Of dead-letters.fixture.ts: does only this. @defaultValue 'work' */
-  readonly role?: 'produce' | 'replay' | 'work';
-  /** Of dead-letters.fixture.ts: what was wrong with its tasks is right. */
-  readonly repaired?: boolean;
+  /** Of dead-letters.fixture.ts: which tasks get `produce` jobs each. */
+  readonly tasks?: readonly ('died' | 'once' | 'often' | 'poison')[];
+  /** Of dead-letters.fixture.ts: replays all that is dead before its worker starts. */
+  readonly replay?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
 }

@@ -4,101 +4,81 @@ import type { DeadLetter } from '../client/dead-letter.ts';
 import type { Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from '../testing/fixture-process.ts';
+import { mortalTasks } from '../testing/mortal-tasks.ts';
 import { until } from '../testing/until.ts';
 import { silent } from '../testing/with-app.ts';
 
 const JOBS = 8;
 const WRITES: readonly Crashpoint[] = ['failure-recorded-before-index', 'indexed-before-fail', 'after-record-before-ack'];
 
-/** Processes that die while they write dead letters, replay them, or run what must not run twice; then one that goes on. */
-export function deadLettersCrashContract(engine: TestEngine): void {
-  const fixture = (config: FixtureConfig, env: NodeJS.ProcessEnv = {}) => new FixtureProcess(config, { fixture: 'deadLetters', env });
+/** Processes that die while they write dead letters, replay them, or run what must not run twice. The test's own process goes on. */
+export function deadLettersCrashContract(engine: TestEngine, writes: readonly Crashpoint[] = WRITES): void {
+  const config = (name: string): Promise<FixtureConfig> => fixtureConfig(engine, name);
 
-  async function produce(config: FixtureConfig, tasks: string, count: number): Promise<void> {
-    const producer = fixture({ ...config, role: 'produce', produce: count }, { OXBOW_TASKS: tasks });
-    expect(await producer.exited).toEqual({ code: 0, signal: null });
+  async function die(order: FixtureConfig, point: string | undefined): Promise<void> {
+    const env = point === undefined ? {} : { OXBOW_CRASHPOINT: point };
+    expect(await new FixtureProcess(order, { fixture: 'deadLetters', env }).exited).toEqual({ code: null, signal: 'SIGKILL' });
   }
 
-  /** Of the processes that have ended; an embedded engine has one at a time. */
-  function look(config: FixtureConfig): App {
-    const app = createApp({ name: config.app, url: config.url, logger: silent });
+  interface Work {
+    readonly repaired?: boolean;
+    readonly maxCrashes?: number;
+    readonly enqueue?: readonly number[];
+  }
+
+  /** Resolves when all is done. */
+  async function work(order: FixtureConfig, { repaired = false, enqueue = [], ...rest }: Work = {}): Promise<App> {
+    const app = createApp({ name: order.app, url: order.url, logger: silent, ...rest });
     onTestFinished(() => app.close());
+    await mortalTasks(app, order, repaired).died.enqueueMany(enqueue);
+    await app.worker({ queues: { [order.queue]: 5 }, lockDuration: 1000 }).start();
+    await until('nothing is left to do', () => isStill(app, order.queue));
     return app;
   }
 
-  /** Drains it, so that its engine is free, and looks at what is left. */
-  async function endOf(worker: FixtureProcess, config: FixtureConfig): Promise<App> {
-    worker.signal('SIGTERM');
-    expect(await worker.exited).toEqual({ code: 0, signal: null });
-    return look(config);
-  }
-
   const all = async (app: App): Promise<readonly DeadLetter[]> => (await app.deadLetters.list({ limit: 1000 })).letters;
-  const numbers = (letters: readonly DeadLetter[]): unknown[] => letters.map(({ input }) => input as number).toSorted((a, b) => a - b);
+  const inOrder = (some: readonly number[]): readonly number[] => some.toSorted((a, b) => a - b);
   const each = Array.from({ length: JOBS }, (_, n) => n);
-  const sorted = (config: FixtureConfig, word: string): number[] => entries(config.ledger, word).map(Number).toSorted((a, b) => a - b);
+  const noted = (order: FixtureConfig, word: string): readonly number[] => inOrder(entries(order.ledger, word).map(Number));
 
   describe('a worker that dies', { timeout: 60_000 }, () => {
-    it.each(WRITES)('%s loses no dead letter, has none twice, and does not run a handler again whose failure is on record', async (point) => {
-      const config = await fixtureConfig(engine, 'letters');
-      await produce(config, 'dies', JOBS);
-      const first = fixture({ ...config, concurrency: 1 }, { OXBOW_CRASHPOINT: `${point}:3` });
-      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
-      const second = fixture(config);
-      await until('all have died', () => new Set(entries(config.ledger, 'died')).size === JOBS);
-      // What was on record when the first died is failed when its lock has ended.
-      if (engine.kind !== 'embedded') {
-        const app = look(config);
-        await until('every letter is there', async () => (await all(app)).length === JOBS);
-      }
-      const app = await endOf(second, config);
-      expect(numbers(await all(app))).toEqual(each);
-      expect(sorted(config, 'died')).toEqual(each);
+    it.each(writes)('%s loses no dead letter, has none twice, and runs no handler again whose failure is on record', async (point) => {
+      const order = await config('letters');
+      await die({ ...order, tasks: ['died'], produce: JOBS, concurrency: 1 }, `${point}:3`);
+      const app = await work(order);
+      const letters = await all(app);
+      expect(inOrder(letters.map(({ input }) => input as number))).toEqual(each);
+      expect(noted(order, 'died')).toEqual(each);
       expect((await app.deadLetters.groups()).map(({ count, error }) => [count, error.name])).toEqual([[JOBS, 'RangeError']]);
-      expect(await app.queue(config.queue).getFailedCount()).toBe(JOBS);
+      expect(await app.queue(order.queue).getFailedCount()).toBe(JOBS);
     });
 
     it('in a replay of many does not replay again what was replayed', async () => {
-      const config = await fixtureConfig(engine, 'replay');
-      await produce(config, 'dies', JOBS);
-      const worker = fixture(config);
-      await until('all have died', () => entries(config.ledger, 'died').length === JOBS);
-      await endOf(worker, config).then((app) => app.close());
-      const first = fixture({ ...config, role: 'replay' }, { OXBOW_CRASHPOINT: 'replayed-before-forgotten:3' });
-      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
-      // What was replayed runs, and goes, before the rest is replayed.
-      const repaired = { ...config, repaired: true };
-      const early = fixture(repaired);
-      await until('three run', () => entries(config.ledger, 'revived').length === 3);
-      await (await endOf(early, config)).close();
-      expect(await fixture({ ...config, role: 'replay' }).exited).toEqual({ code: 0, signal: null });
-      expect(entries(config.ledger, 'replayed')).toEqual([JSON.stringify({ replayed: JOBS - 3, skipped: 0 })]);
-      const late = fixture(repaired);
-      await until('all run', () => entries(config.ledger, 'revived').length >= JOBS);
-      const app = await endOf(late, config);
-      expect(sorted(config, 'revived')).toEqual(each);
-      expect(await all(app)).toEqual([]);
-      expect(await app.deadLetters.groups()).toEqual([]);
+      const order = await config('replay');
+      const before = await work(order, { enqueue: each });
+      expect(await all(before)).toHaveLength(JOBS);
+      await before.close();
+      await die({ ...order, replay: true }, 'replayed-before-forgotten:3');
+      // What was replayed runs, and is removed, before the rest is replayed.
+      const app = await work(order, { repaired: true });
+      expect(entries(order.ledger, 'revived')).toHaveLength(3);
+      await app.queue(order.queue).clean(0, 100, 'completed');
+      expect(await app.deadLetters.replayMany({ rate: '1000/s' })).toEqual({ replayed: JOBS - 3, skipped: 0 });
+      await until('all have run', () => entries(order.ledger, 'revived').length >= JOBS);
+      expect(noted(order, 'revived')).toEqual(each);
+      expect([await all(app), await app.deadLetters.groups()]).toEqual([[], []]);
     });
 
     it('runs what is at-most-once no second time, and all else at least once: every job is accounted for', async () => {
-      const config = { ...(await fixtureConfig(engine, 'delivery')), maxCrashes: 100 };
-      await produce(config, 'once,often', 20);
-      for (const point of ['after-fetch-before-handler:4', 'after-effect-before-record:4', 'after-record-before-ack:4']) {
-        expect(await fixture(config, { OXBOW_CRASHPOINT: point }).exited).toMatchObject({ signal: 'SIGKILL' });
-      }
-      const last = fixture(config);
-      const acknowledged = entries(config.ledger, 'ack').map((entry) => entry.split(' ') as [task: string, n: string, id: string]);
+      const order = await config('delivery');
+      await die({ ...order, tasks: ['once', 'often'], produce: 20 }, 'after-fetch-before-handler:8');
+      await die(order, 'after-effect-before-record:4');
+      const app = await work(order);
+      const acknowledged = entries(order.ledger, 'ack').map((entry) => entry.split(' ') as [task: string, n: string, id: string]);
       expect(acknowledged).toHaveLength(40);
-      await until('what is left has run', () => new Set(entries(config.ledger, 'often')).size === 20);
-      if (engine.kind !== 'embedded') {
-        const app = look(config);
-        await until('nothing is active', async () => isStill(app, config.queue));
-      }
-      const app = await endOf(last, config);
       const lost = (await all(app)).map(({ id, reason, error }) => ({ id, reason, code: error.code }));
       for (const [task, n, id] of acknowledged) {
-        const starts = entries(config.ledger, task).filter((one) => one === n).length;
+        const starts = entries(order.ledger, task).filter((one) => one === n).length;
         const { status } = await app.handle(id).status();
         if (task === 'often') expect([status, starts >= 1]).toEqual(['succeeded', true]);
         else if (status === 'succeeded') expect(starts).toBe(1);
@@ -107,24 +87,17 @@ export function deadLettersCrashContract(engine: TestEngine): void {
           expect(lost).toContainEqual({ id, reason: 'lost-worker', code: 'lost_worker' });
         }
       }
-      // Each death was in the middle of some.
+      // The deaths were in the middle of some.
       expect(lost.length).toBeGreaterThanOrEqual(1);
-      expect(entries(config.ledger, 'often').length).toBeGreaterThan(20);
+      expect(entries(order.ledger, 'often').length).toBeGreaterThan(20);
     });
 
     it('of a poison pill leaves a dead letter that says so', async () => {
-      const config = { ...(await fixtureConfig(engine, 'poison')), maxCrashes: 1 };
-      await produce(config, 'poison', 1);
-      expect(await fixture(config).exited).toMatchObject({ signal: 'SIGKILL' });
-      const second = fixture(config);
-      await second.told('worker:ready');
-      if (engine.kind !== 'embedded') {
-        const app = look(config);
-        await until('it is dead', async () => (await all(app)).length === 1);
-      }
-      const [letter] = await all(await endOf(second, config));
-      expect(letter).toMatchObject({ reason: 'poison', crashes: 1, attempts: 0, input: 0, error: { code: 'too_many_crashes' } });
-      expect(entries(config.ledger, 'poison')).toEqual(['0']);
+      const order = await config('poison');
+      await die({ ...order, tasks: ['poison'], produce: 1 }, undefined);
+      const app = await work(order, { maxCrashes: 1 });
+      expect(await all(app)).toMatchObject([{ reason: 'poison', crashes: 1, attempts: 0, input: 0, error: { code: 'too_many_crashes' } }]);
+      expect(entries(order.ledger, 'poison')).toEqual(['0']);
     });
   });
 }

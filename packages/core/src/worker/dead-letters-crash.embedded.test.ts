@@ -1,4 +1,4 @@
 import { onEmbedded } from '../testing/engines.ts';
 import { deadLettersCrashContract } from './dead-letters-crash.contract.ts';
 
-onEmbedded(deadLettersCrashContract);
+onEmbedded((engine) => deadLettersCrashContract(engine, ['indexed-before-fail']));
