@@ -63,7 +63,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     },
     batches: false,
     store: createStore(producer, prefix),
-    storeServer: redisStoreServer(producer, { stores: `{oxbow:${options.app}}:s:`, jobs: prefix }),
+    storeServer: redisStoreServer(producer, { stores: storesOf(options.app), jobs: prefix }),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
@@ -98,8 +98,13 @@ function createStore(client: Redis, prefix: string): JobStore {
   };
 }
 
+/** What the keys of an app's stores begin with. */
+function storesOf(app: string): string {
+  return `{oxbow:${app}}:s:`;
+}
+
 function lockAccess({ app, url, connectTimeoutMs, tls }: RedisDriverOptions, prefix: string): LockAccess {
-  return { kind: 'redis', target: { app, url, connectTimeoutMs, tls }, prefix };
+  return { kind: 'redis', target: { app, url, connectTimeoutMs, tls }, prefix, stores: storesOf(app) };
 }
 
 function connectedConsumer(target: RedisTarget, { app, onError }: RedisDriverOptions): Redis {

@@ -10,6 +10,7 @@ import type { Policy } from '../policies/policy.ts';
 import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
+import { publicId } from '../task/id.ts';
 import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
@@ -68,9 +69,11 @@ function steps(policies: readonly Policy[]): readonly Step[] {
 }
 
 function crashLimit(attempt: Attempt, next: Next): Promise<Outcome> {
-  const { stalledCounter } = attempt.job;
-  const outcome = stalledCounter === 0 ? undefined : tooManyCrashes(stalledCounter, attempt.settings.maxCrashes);
-  return outcome === undefined ? next(attempt) : Promise.resolve(outcome);
+  const { job, settings } = attempt;
+  const { stalledCounter } = job;
+  if (stalledCounter === 0) return next(attempt);
+  const blocked = (): Promise<number> => settings.stores.blockedJobs.times(publicId(job.id, job.queue));
+  return tooManyCrashes(stalledCounter, settings.maxCrashes, blocked).then((outcome) => outcome ?? next(attempt));
 }
 
 function readEnvelope(attempt: Attempt, next: Next): Promise<Outcome> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OxbowError } from '../errors.ts';
+import { publicId } from '../task/id.ts';
 import { settingsOf, type Capability } from './capability.ts';
 
 /**
@@ -21,14 +22,11 @@ export const delivery: Capability<Delivery, Delivery> = {
   option: 'delivery',
   schema: z.enum(['at-least-once', 'at-most-once']),
   resolve: (given) => given,
-  run: async ({ job }, given, next) => {
+  run: async ({ job, stores }, given, next) => {
     if (given === 'at-least-once' || job.stalledCounter === 0) return next();
-    return {
-      kind: 'failed',
-      error: new OxbowError(
-        'lost_worker',
-        'A worker took the job and was lost before it said how it ended. delivery is "at-most-once": it is not started again.',
-      ),
-    };
+    const blocked = await stores.blockedJobs.times(publicId(job.id, job.queue)).catch(() => 0);
+    const how = blocked === 0 ? 'was lost' : 'was given up, its event loop blocked for longer than maxBlocked,';
+    const message = `A worker took the job and ${how} before it said how the job ended. delivery is "at-most-once": it is not started again.`;
+    return { kind: 'failed', error: new OxbowError('lost_worker', message) };
   },
 };

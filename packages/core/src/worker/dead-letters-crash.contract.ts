@@ -9,7 +9,7 @@ import { until } from '../testing/until.ts';
 import { silent } from '../testing/with-app.ts';
 
 const JOBS = 8;
-const WRITES: readonly Crashpoint[] = ['failure-recorded-before-index', 'indexed-before-fail', 'after-record-before-ack'];
+const WRITES: readonly Crashpoint[] = ['failure-recorded-before-index', 'indexed-before-fail'];
 
 /** Processes that die while they write dead letters, replay them, or run what must not run twice. The test's own process goes on. */
 export function deadLettersCrashContract(engine: TestEngine, writes: readonly Crashpoint[] = WRITES): void {

@@ -39,5 +39,13 @@ BEGIN
 END;
 $$;`;
 
+/** Jobs that outlasted a blocked worker. */
+const BLOCKED_JOBS = `
+CREATE TABLE IF NOT EXISTS oxbow_blocked_job (
+  id         text    NOT NULL PRIMARY KEY,
+  times      integer NOT NULL,
+  ends_at_ms bigint  NOT NULL
+);`;
+
 /** Tables and functions of the SQL stores; run as a whole in one transaction, on a schema that may have an older form of them. */
-export const STORE_SCHEMA: string = [CLOCK, LEASES, DEAD_LETTERS].join('\n');
+export const STORE_SCHEMA: string = [CLOCK, LEASES, DEAD_LETTERS, BLOCKED_JOBS].join('\n');
