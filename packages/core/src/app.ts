@@ -23,6 +23,7 @@ import { PlanCache } from './execution/plan-cache.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
+import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
@@ -89,7 +90,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
-  readonly #deadLetters: DeadLetters;
+  #deadLetters: DeadLetters | undefined;
   readonly #eviction: EvictionWatch;
   #closing: Promise<void> | undefined;
 
@@ -143,15 +144,6 @@ export class App<Deps = unknown, Extra extends object = object> {
       policies: this.#policies,
       canvas: this.#canvas,
     };
-    this.#deadLetters = new DeadLetters({
-      engine: this.#engine,
-      store: this.#stores.deadLetters,
-      limits: this.#settings.limits,
-      task: (name) => this.#definitions.get(name),
-      handles: this.#handles,
-      signals: this.#signals,
-      redact: createRedact(this.#settings.redact),
-    });
     this.task = this.#declare({});
   }
 
@@ -190,6 +182,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits,
       maxResultBytes,
       maxCrashes,
+      lastChance: new LastChance(),
       unknownTaskGraceMs,
       task: (name: string) => this.#definitions.get(name),
       canvas: this.#runtime,
@@ -250,6 +243,15 @@ export class App<Deps = unknown, Extra extends object = object> {
 
   /** The jobs that have finally failed. */
   get deadLetters(): DeadLetters {
+    this.#deadLetters ??= new DeadLetters({
+      engine: this.#engine,
+      store: this.#stores.deadLetters,
+      limits: this.#settings.limits,
+      task: (name) => this.#definitions.get(name),
+      handles: this.#handles,
+      signals: this.#signals,
+      redact: createRedact(this.#settings.redact),
+    });
     return this.#deadLetters;
   }
 

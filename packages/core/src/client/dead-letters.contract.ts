@@ -53,7 +53,10 @@ export function deadLettersContract(engine: TestEngine): void {
       const { task } = fragile(stage);
       const signals = recordSignals(stage.app, 'task:dead-lettered');
       await stage.work();
-      const handle = await task.enqueue({ order: '17', amount: 5, card: { number: '4111' } }, { headers: { trace: 't1', token: 'secret' } });
+      const handle = await task.enqueue(
+        { order: '17', amount: 5, card: { number: '4111' } },
+        { headers: { trace: 't1', token: 'secret' } },
+      );
       const [letter] = await lettersOf(stage, 1);
       expect(letter).toEqual({
         id: handle.id,
@@ -81,7 +84,13 @@ export function deadLettersContract(engine: TestEngine): void {
       });
       expect(await elsewhere(engine, stage.app, { redact: ['card.number'] }).deadLetters.get(handle.id)).toEqual(letter);
       const [signal] = await until('the signal', () => (signals.some(({ id }) => id === handle.id) ? signals : undefined));
-      expect(signals.find(({ id }) => id === handle.id)).toMatchObject({ task: task.name, queue: stage.queue, fingerprint: letter?.fingerprint, count: 1, reason: 'error' });
+      expect(signals.find(({ id }) => id === handle.id)).toMatchObject({
+        task: task.name,
+        queue: stage.queue,
+        fingerprint: letter?.fingerprint,
+        count: 1,
+        reason: 'error',
+      });
       expect(signal?.error).toBeInstanceOf(Error);
     });
 
@@ -105,7 +114,8 @@ export function deadLettersContract(engine: TestEngine): void {
       const [member] = letters;
       const refused = await app.deadLetters.replay(member?.id ?? '').catch((error: unknown) => error);
       expect(refused).toMatchObject({ code: 'in_a_run', message: expect.stringContaining(`app.run("${run.id}").retryFailed()`) as string });
-      for (const handle of handles) expect(await codeOf(app.deadLetters.replay(handle.id))).toBe(handle === handles[0] ? 'none' : 'unknown_job');
+      for (const handle of handles)
+        expect(await codeOf(app.deadLetters.replay(handle.id))).toBe(handle === handles[0] ? 'none' : 'unknown_job');
     });
 
     it('is listed in pages, and grouped by what went wrong', async () => {
@@ -121,22 +131,22 @@ export function deadLettersContract(engine: TestEngine): void {
       await stage.work();
       for (const handle of await odd.enqueueMany([1, 2, 3, 4, 5])) await handle.result().catch(() => undefined);
       const pages = [];
-      for (let before: string | undefined; ; ) {
+      for (let before: string | undefined; ;) {
         const page = await app.deadLetters.list({ queue, limit: 2, ...(before === undefined ? {} : { before }) });
         pages.push(page.letters.map(({ input }) => input as number));
         before = page.next;
         if (before === undefined) break;
       }
       expect(pages.map(({ length }) => length)).toEqual([2, 2, 1]);
-      expect(pages.flat().toSorted()).toEqual([1, 2, 3, 4, 5]);
+      expect(new Set(pages.flat())).toEqual(new Set([1, 2, 3, 4, 5]));
       const groups = (await app.deadLetters.groups()).filter(({ task }) => task === odd.name);
-      expect(groups.map(({ count, error }) => [error.name, error.code, count]).toSorted()).toEqual([
-        ['Error', 'E_DECLINED', 3],
-        ['RangeError', undefined, 2],
+      expect(groups.map(({ count, error }) => `${error.name} ${error.code} ${count}`).toSorted()).toEqual([
+        'Error E_DECLINED 3',
+        'RangeError undefined 2',
       ]);
       const even = groups.find(({ count }) => count === 2);
       const { letters } = await app.deadLetters.list({ fingerprint: even?.fingerprint ?? '' });
-      expect(letters.map(({ input }) => input).toSorted()).toEqual([2, 4]);
+      expect(new Set(letters.map(({ input }) => input))).toEqual(new Set([2, 4]));
       expect(even?.sample).toBe(letters[0]?.id);
       expect(await codeOf(app.deadLetters.list({ before: 'nonsense' }))).toBe('invalid_options');
       expect(await codeOf(app.deadLetters.get('nonsense'))).toBe('unknown_job');

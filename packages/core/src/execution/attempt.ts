@@ -1,6 +1,7 @@
 import type { Plan } from '../canvas/plan.ts';
 import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { DeadLetterLimits } from '../store/dead-letters.ts';
@@ -19,6 +20,7 @@ export interface ExecutionSettings {
   readonly limits: PayloadLimits;
   readonly maxResultBytes: number;
   readonly maxCrashes: number;
+  readonly lastChance: LastChance;
   readonly unknownTaskGraceMs: number;
   /** Undefined when this worker does not run the task. */
   readonly task: (name: string) => TaskDefinition | undefined;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ActiveJob } from '../engine/engine.ts';
 import { CancelledError, NonRetryableError, OxbowError, ShutdownError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
+import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { Stores } from '../store/stores.ts';
@@ -67,6 +68,7 @@ function makeAttempt(
     limits: DEFAULT_LIMITS,
     maxResultBytes: 1000,
     maxCrashes: 3,
+    lastChance: new LastChance(),
     unknownTaskGraceMs: 600_000,
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,

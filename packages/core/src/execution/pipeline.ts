@@ -73,6 +73,7 @@ function crashLimit(attempt: Attempt, next: Next): Promise<Outcome> {
   const { stalledCounter } = job;
   if (stalledCounter === 0) return next(attempt);
   const blocked = (): Promise<number> => settings.stores.blockedJobs.times(publicId(job.id, job.queue));
+  if (stalledCounter === settings.maxCrashes - 1) return settings.lastChance.run(() => next(attempt));
   return tooManyCrashes(stalledCounter, settings.maxCrashes, blocked).then((outcome) => outcome ?? next(attempt));
 }
 

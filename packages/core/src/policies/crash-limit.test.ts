@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_MAX_CRASHES, tooManyCrashes } from './crash-limit.ts';
+import { Gate } from '../testing/gate.ts';
+import { DEFAULT_MAX_CRASHES, LastChance, tooManyCrashes } from './crash-limit.ts';
 
 const never = (): Promise<number> => Promise.resolve(0);
 
@@ -32,5 +33,19 @@ describe('the crash limit', () => {
   it('does not depend on who could tell them apart', async () => {
     const away = (): Promise<number> => Promise.reject(new Error('away'));
     expect(await tooManyCrashes(3, 3, away)).toMatchObject({ error: { code: 'too_many_crashes' } });
+  });
+});
+
+describe('the last chance before it', () => {
+  it('is one job at a time: the next is put back, and comes in when that has ended, however it did', async () => {
+    const lastChance = new LastChance();
+    const gate = new Gate();
+    const first = lastChance.run(() => gate.pass().then(() => ({ kind: 'succeeded', value: 1 }) as const));
+    const ran = (): Promise<never> => Promise.reject(new Error('It ran.'));
+    expect(await lastChance.run(ran)).toEqual({ kind: 'put-back', delayMs: 2000, reason: 'last-chance' });
+    gate.open();
+    expect(await first).toEqual({ kind: 'succeeded', value: 1 });
+    await expect(lastChance.run(ran)).rejects.toThrow('It ran.');
+    await expect(lastChance.run(ran)).rejects.toThrow('It ran.');
   });
 });

@@ -12,7 +12,11 @@ export const DEFAULT_MAX_CRASHES = 3;
  *
  * @param blocked - of these ends, those of blocked workers; asked for only when it matters.
  */
-export async function tooManyCrashes(stalledCounter: number, maxCrashes: number, blocked: () => Promise<number>): Promise<Outcome | undefined> {
+export async function tooManyCrashes(
+  stalledCounter: number,
+  maxCrashes: number,
+  blocked: () => Promise<number>,
+): Promise<Outcome | undefined> {
   if (stalledCounter < maxCrashes) return undefined;
   const times = await blocked().catch(() => 0);
   const limit = `(maxCrashes: ${maxCrashes}); it is not started again.`;
@@ -20,6 +24,26 @@ export async function tooManyCrashes(stalledCounter: number, maxCrashes: number,
     return fail('too_often_blocked', `The job has blocked its worker for longer than maxBlocked ${stalledCounter} times ${limit}`);
   const some = times === 0 ? '' : `, ${times} of them by blocking it for longer than maxBlocked`;
   return fail('too_many_crashes', `The job has ended its worker ${stalledCounter} times${some} ${limit}`);
+}
+
+const LAST_CHANCE_MS = 2000;
+
+/**
+ * All that runs in a process that dies counts a crash, the innocent too. So a job that one more crash would make a poison pill does not
+ * run beside another such: one of them at a time in a worker, the others are put back. Jobs that have no such past are not held up.
+ */
+export class LastChance {
+  #taken = false;
+
+  async run(next: () => Promise<Outcome>): Promise<Outcome> {
+    if (this.#taken) return { kind: 'put-back', delayMs: LAST_CHANCE_MS, reason: 'last-chance' };
+    this.#taken = true;
+    try {
+      return await next();
+    } finally {
+      this.#taken = false;
+    }
+  }
 }
 
 function fail(code: ErrorCode, message: string): Outcome {
