@@ -6,6 +6,7 @@ import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
 import { DEFAULT_UNKNOWN_TASK_GRACE_MS } from './policies/unknown-task.ts';
+import type { DeadLetterLimits } from './store/dead-letters.ts';
 import { durationOption, parseDuration, type Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions } from './task/options.ts';
@@ -38,6 +39,8 @@ export interface AppOptions {
   readonly unknownTaskGrace?: Duration;
   /** What is kept of finished jobs. @defaultValue succeeded: 24 h and 10,000 a queue; failed: 30 days */
   readonly retention?: { readonly succeeded?: RetentionOptions; readonly failed?: RetentionOptions };
+  /** How long dead letters are kept, in all queues together; false: there are none. @defaultValue 14 days and 10,000 */
+  readonly deadLetters?: false | RetentionOptions;
   /** Producers' calls reject when the engine cannot be reached for so long. @defaultValue '5s' */
   readonly connectTimeout?: Duration;
   /** For `rediss` and `postgres` URLs: a private CA, client certificates, as Node's tls.connect takes them. */
@@ -64,6 +67,9 @@ export interface AppSettings {
   readonly unknownTaskGraceMs: number;
   readonly keepSucceeded: KeepFinished;
   readonly keepFailed: KeepFinished;
+  /** Undefined: there are none. */
+  readonly deadLetters: DeadLetterLimits | undefined;
+  readonly redact: readonly string[];
   readonly connectTimeoutMs: number;
   readonly tls: ConnectionOptions | undefined;
   readonly evictionPolicy: 'ignore' | 'warn' | 'error';
@@ -82,6 +88,7 @@ const appOptions = z.strictObject({
   maxCrashes: limit.optional(),
   unknownTaskGrace: durationOption.optional(),
   retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional() }).optional(),
+  deadLetters: z.union([z.literal(false), z.strictObject({ age: durationOption.optional(), count: z.int().min(1).optional() })]).optional(),
   connectTimeout: durationOption.optional(),
   tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
   evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
@@ -97,6 +104,7 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
   assertName('app', options.name);
   for (const queue of Object.keys(options.queues ?? {})) assertName('queue', queue);
   const { limits, retention: keep } = options;
+  const deadLetters = toLimits(options.deadLetters);
   return {
     name: options.name,
     url: options.url ?? defaultUrl(),
@@ -113,12 +121,35 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
         ? DEFAULT_UNKNOWN_TASK_GRACE_MS
         : parseDuration(options.unknownTaskGrace, 'createApp(): unknownTaskGrace'),
     keepSucceeded: toKeep(keep?.succeeded ?? { age: '24h', count: 10_000 }, 'succeeded'),
-    keepFailed: toKeep(keep?.failed ?? { age: '30d' }, 'failed'),
+    keepFailed: keepFailed(keep?.failed, deadLetters),
+    deadLetters,
+    redact: options.redact ?? [],
     connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s', 'createApp(): connectTimeout'),
     tls: options.tls,
     evictionPolicy: options.evictionPolicy ?? 'warn',
     strict: options.strict ?? false,
   };
+}
+
+const DEAD_LETTERS_AGE = '14d';
+const DEAD_LETTERS_COUNT = 10_000;
+
+function toLimits(given: false | Parameters<typeof toKeep>[0] = {}): AppSettings['deadLetters'] {
+  if (given === false) return undefined;
+  const ageMs = parseDuration(given.age ?? DEAD_LETTERS_AGE, 'createApp(): deadLetters.age');
+  return { ageMs: Math.max(1, ageMs), count: given.count ?? DEAD_LETTERS_COUNT };
+}
+
+/** BullMQ applies it to all failed jobs of a queue: it must not take a dead letter before its time. */
+function keepFailed(given: Parameters<typeof toKeep>[0] | undefined, letters: AppSettings['deadLetters']): KeepFinished {
+  const keep = toKeep(given ?? { age: '30d' }, 'failed');
+  if (letters === undefined) return keep;
+  if (keep.count !== undefined)
+    throw new OxbowError(
+      'invalid_options',
+      'createApp(): retention.failed.count would remove dead letters: give deadLetters.count, or deadLetters: false.',
+    );
+  return keep.ageSeconds === undefined ? keep : { ageSeconds: Math.max(keep.ageSeconds, Math.ceil(letters.ageMs / 1000)) };
 }
 
 function toKeep(options: { readonly age?: Duration | undefined; readonly count?: number | undefined }, which: string): KeepFinished {

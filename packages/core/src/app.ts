@@ -8,6 +8,7 @@ import type { RunOptions } from './canvas/tree.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
+import { DeadLetters } from './client/dead-letters.ts';
 import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
 import { JobHandle, type HandleSource } from './client/handle.ts';
 import { Run } from './client/run.ts';
@@ -22,9 +23,10 @@ import type { CanvasRuntime } from './execution/canvas-runtime.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
-import { createLogger, ThrottledLog, type Logger } from './log.ts';
+import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
+import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
@@ -93,6 +95,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
+  #deadLetters: DeadLetters | undefined;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
   #closing: Promise<void> | undefined;
@@ -193,10 +196,12 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits,
       maxResultBytes,
       maxCrashes,
+      lastChance: new LastChance(),
       unknownTaskGraceMs,
       task: (name: string) => this.#definitions.get(name),
       canvas: this.#runtime,
       stores: this.#stores,
+      deadLetters: this.#settings.deadLetters,
     };
     const worker = new Worker<Deps>(
       {
@@ -261,6 +266,20 @@ export class App<Deps = unknown, Extra extends object = object> {
   run<Out = unknown>(id: string): RunHandle<Out> {
     const { jobId, queue } = parsePublicId(id);
     return new Run<Out>(this.#handles, { queue, id: jobId });
+  }
+
+  /** The jobs that have finally failed. */
+  get deadLetters(): DeadLetters {
+    this.#deadLetters ??= new DeadLetters({
+      engine: this.#engine,
+      store: this.#stores.deadLetters,
+      limits: this.#settings.limits,
+      task: (name) => this.#definitions.get(name),
+      handles: this.#handles,
+      signals: this.#signals,
+      redact: createRedact(this.#settings.redact),
+    });
+    return this.#deadLetters;
   }
 
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */

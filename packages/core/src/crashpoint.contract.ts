@@ -3,6 +3,7 @@ import {
   CANCEL_CRASHPOINTS,
   CANVAS_CRASHPOINTS,
   CRASHPOINTS,
+  DEAD_LETTER_CRASHPOINTS,
   RECORD_CRASHPOINTS,
   TRANSACTION_CRASHPOINTS,
   type Crashpoint,
@@ -24,6 +25,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...CANCEL_CRASHPOINTS,
   ...TRANSACTION_CRASHPOINTS,
   ...RECORD_CRASHPOINTS,
+  ...DEAD_LETTER_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

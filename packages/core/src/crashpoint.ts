@@ -55,6 +55,16 @@ export const RECORD_CRASHPOINTS = [
   'step-recorded-before-next',
 ] as const;
 
+/** Where a process comes by that writes dead letters down, or replays them. */
+export const DEAD_LETTER_CRASHPOINTS = [
+  /** A final failure is in the job's data; the index does not know the letter. */
+  'failure-recorded-before-index',
+  /** The index knows the letter; its job is still active. */
+  'indexed-before-fail',
+  /** The new job is there, and the letter's is gone; the index still knows it. */
+  'replayed-before-forgotten',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -78,6 +88,7 @@ export type Crashpoint = (
   | typeof CANCEL_CRASHPOINTS
   | typeof TRANSACTION_CRASHPOINTS
   | typeof RECORD_CRASHPOINTS
+  | typeof DEAD_LETTER_CRASHPOINTS
 )[number];
 
 /**
@@ -91,6 +102,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...CANCEL_CRASHPOINTS,
   ...TRANSACTION_CRASHPOINTS,
   ...RECORD_CRASHPOINTS,
+  ...DEAD_LETTER_CRASHPOINTS,
 ];
 
 interface Armed {

@@ -37,11 +37,25 @@ export type {
   Tree,
 } from './canvas/tree.ts';
 export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
+export type { DeadLetter, DeadLetterError, DeadLetterGroup } from './client/dead-letter.ts';
+export type {
+  DeadLetterListOptions,
+  DeadLetterPage,
+  DeadLetters,
+  DeadLetterSelection,
+  PurgeOptions,
+  ReplayedMany,
+  ReplayManyOptions,
+  ReplayOptions,
+} from './client/dead-letters.ts';
+export type { Rate } from './client/pace.ts';
 export type { JobHandle, ResultOptions } from './client/handle.ts';
 export type { JobStatus, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
 export type { Outcome } from './policies/outcome.ts';
+export type { DeadLetterReason } from './policies/dead-letter.ts';
+export type { Delivery } from './policies/delivery.ts';
 export type { DebounceOptions } from './policies/debounce.ts';
 export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';

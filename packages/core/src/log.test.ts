@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createLogger, ThrottledLog, type Logger, type LogOptions } from './log.ts';
+import { createLogger, createRedact, ThrottledLog, type Logger, type LogOptions } from './log.ts';
 
 interface Line extends Record<string, unknown> {
   readonly msg: string;
@@ -111,5 +111,34 @@ describe('the throttled log', () => {
     const { log, lines } = memoryLog();
     new ThrottledLog(log).error(Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['s3cret'] } }), 'engine');
     expect(JSON.stringify(lines)).not.toContain('s3cret');
+  });
+});
+
+describe('what is shown and not logged', () => {
+  const redact = createRedact(['card.number', '*.pin', 'input.lines[*].iban']);
+
+  it('has no values at redacted paths, as they are and in each part', () => {
+    const shown = redact({
+      input: { card: { number: '4111', exp: 1 }, a: { pin: 1 }, lines: [{ iban: 'DE' }], token: 't' },
+      headers: { cookie: 'c' },
+    });
+    expect(shown).toEqual({
+      input: { card: { number: '[Redacted]', exp: 1 }, a: { pin: '[Redacted]' }, lines: [{ iban: '[Redacted]' }], token: '[Redacted]' },
+      headers: { cookie: '[Redacted]' },
+    });
+  });
+
+  it('is all there otherwise, however deep and long, and the original stays', () => {
+    const deep = { a: { b: { c: { d: { e: { f: { g: { h: [null, 'x', 1.5, true] } } } } } } } };
+    const input = { deep, many: Array.from({ length: 500 }, (_, n) => n), level: 'mine', msg: 'mine' };
+    expect(redact({ input, error: undefined })).toEqual({ input, error: undefined });
+    expect(redact({ input: 'text' })).toEqual({ input: 'text' });
+    const given = { input: { password: 'p' } };
+    redact(given);
+    expect(given.input.password).toBe('p');
+  });
+
+  it('refuses a path that pino refuses', () => {
+    expect(() => createRedact(['a['])).toThrow(/redact/u);
   });
 });

@@ -19,8 +19,12 @@ const ALWAYS_REDACTED = ['password', 'token', 'secret', 'authorization', 'cookie
  * @throws OxbowError `invalid_options` for a level or a path that pino does not take.
  */
 export function createLogger(app: string, options: LogOptions): Logger {
+  return guarded(() => openLogger(app, options));
+}
+
+function guarded(open: () => Logger): Logger {
   try {
-    return openLogger(app, options);
+    return open();
   } catch (cause) {
     throw new OxbowError(
       'invalid_options',
@@ -28,6 +32,25 @@ export function createLogger(app: string, options: LogOptions): Logger {
       { cause },
     );
   }
+}
+
+/** Hides what is at the paths, in what is shown and in each of its parts. */
+export type Redact = <T extends Readonly<Record<string, unknown>>>(shown: T) => T;
+
+/** pino's own redaction, for what is not logged. @throws OxbowError `invalid_options` for a path that pino does not take */
+export function createRedact(paths: readonly string[]): Redact {
+  let line = '';
+  const all = [...ALWAYS_REDACTED, ...paths];
+  const inside = ['input', 'headers', 'error'].flatMap((part) =>
+    all.map((path) => (path.startsWith('[') ? part + path : `${part}.${path}`)),
+  );
+  const write = (text: string): void => void (line = text);
+  const logger = guarded(() => pino({ level: 'info', base: null, timestamp: false, redact: [...new Set([...all, ...inside])] }, { write }));
+  return (shown) => {
+    logger.info(shown);
+    const hidden = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    return Object.fromEntries(Object.keys(shown).map((key) => [key, hidden[key]])) as typeof shown;
+  };
 }
 
 function openLogger(app: string, options: LogOptions): Logger {

@@ -36,6 +36,13 @@ export interface Signals {
   'task:succeeded': EndedSignal;
   /** Finally. */
   'task:failed': EndedSignal & { readonly error: Error };
+  /** A job has finally failed and is a dead letter, of which there are `count` with its fingerprint now. After `task:failed`. */
+  'task:dead-lettered': JobSignal & {
+    readonly fingerprint: string;
+    readonly count: number;
+    readonly reason: 'error' | 'poison' | 'lost-worker';
+    readonly error: Error;
+  };
   'task:retrying': EndedSignal & { readonly error: Error; readonly delayMs: number | undefined };
   'task:cancelled': EndedSignal & { readonly error: Error };
   'task:expired': EndedSignal & { readonly error: Error };
@@ -73,6 +80,7 @@ const NAMES: Readonly<Record<SignalName, true>> = {
   'task:started': true,
   'task:succeeded': true,
   'task:failed': true,
+  'task:dead-lettered': true,
   'task:retrying': true,
   'task:cancelled': true,
   'task:expired': true,

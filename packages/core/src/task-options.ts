@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
+import { deadLetter } from './policies/dead-letter.ts';
+import { delivery, type Delivery } from './policies/delivery.ts';
 import { debounce, type DebounceOptions } from './policies/debounce.ts';
 import { idempotency, type IdempotencyOptions } from './policies/idempotency.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
@@ -48,6 +50,10 @@ export interface TaskPolicies<Input = never> {
   readonly heartbeat?: HeartbeatOptions;
   /** Where the handler runs. @defaultValue in the worker's own thread */
   readonly isolate?: IsolateOptions;
+  /** What happens to a job whose worker was lost while it ran: another start, or none. @defaultValue 'at-least-once' */
+  readonly delivery?: Delivery;
+  /** Whether finally failed jobs are dead letters. @defaultValue true */
+  readonly deadLetter?: boolean;
 }
 
 /** A task with an input schema. */
@@ -91,7 +97,7 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock, idempotency, unique, throttle, debounce];
+const CAPABILITIES: readonly Capability<any, any>[] = [lock, idempotency, unique, throttle, debounce, delivery, deadLetter];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),

@@ -14,7 +14,7 @@ export function openApp(orders: Pick<Orders, 'app' | 'url' | 'handlerMs' | 'note
     maxCrashes: 1000,
     maxResultBytes: 16 * 1024 * 1024,
     evictionPolicy: 'ignore',
-    retention: { succeeded: { count: 1_000_000 }, failed: { count: 1_000_000 } },
+    retention: { succeeded: { count: 1_000_000 }, failed: { age: '1d' } },
   });
   const note = orders.notes ? ledger : undefined;
   const work = async (input: StepInput, ctx: TaskContext): Promise<unknown> => {

@@ -19,6 +19,7 @@ const job: StoredJob = {
   stalledCounter: 0,
   timestamp: 1000,
   delayMs: 0,
+  priority: 0,
   processedOn: undefined,
   finishedOn: undefined,
 };

@@ -108,6 +108,10 @@ export class BullEngine implements Engine {
     await this.#write(() => this.#driver.store.addFlow(jobs));
   }
 
+  async replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean> {
+    return this.#write(() => this.#driver.store.replaceFailed(place, by));
+  }
+
   async childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]> {
     return this.#inPages(children, (page) => this.#driver.store.childValues(join, page));
   }
@@ -255,6 +259,6 @@ async function addOne(backend: IQueueBackend, job: NewJob): Promise<void> {
 
 function guarded(server: StoreServer, guard: <T>(call: () => Promise<T>) => Promise<T>): StoreServer {
   return server.kind === 'redis'
-    ? { kind: 'redis', run: (lua, args) => guard(() => server.run(lua, args)) }
+    ? { ...server, run: (lua, args) => guard(() => server.run(lua, args)) }
     : { kind: 'sql', query: (text, params) => guard(() => server.query(text, params)) };
 }

@@ -104,6 +104,8 @@ export interface StoredJob {
   readonly stalledCounter: number;
   readonly timestamp: number;
   readonly delayMs: number;
+  /** BullMQ's scale; 0: none. */
+  readonly priority: number;
   readonly processedOn: number | undefined;
   readonly finishedOn: number | undefined;
 }
@@ -145,8 +147,8 @@ type Decision =
    * because its run is over, the job is put back: who starts it again finds out.
    */
   | { readonly kind: 'complete'; readonly value: unknown; readonly flow?: readonly FlowJob[] | undefined }
-  /** Final: no attempt follows. */
-  | { readonly kind: 'fail'; readonly error: Error }
+  /** Final: no attempt follows. `kept`: whatever the job itself says of its removal does not count. */
+  | { readonly kind: 'fail'; readonly error: Error; readonly kept?: boolean }
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */
   | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | undefined }
   /** Uses no attempt: back to the head of the queue, or delayed. */
@@ -245,6 +247,8 @@ export interface EngineFacts {
 /** A server that runs Lua scripts, each one round trip and atomic. */
 export interface RedisStoreServer {
   readonly kind: 'redis';
+  /** What the keys of all queues begin with. */
+  readonly jobs: string;
   /** KEYS[1] is what all keys of the app's stores begin with. @throws EngineUnavailableError, OxbowError `engine_refused` */
   run(lua: string, args: readonly (string | number)[]): Promise<unknown>;
 }
@@ -344,6 +348,12 @@ export interface Engine {
    * with one of the ids belongs to another parent.
    */
   addFlow(jobs: readonly FlowJob[]): Promise<void>;
+  /**
+   * Removes a failed job and adds another one, both or neither, in one round trip. False: it has not failed, or is not
+   * there, and nothing was changed. The new job may be there already: then it is left as it is.
+   * @throws EngineUnavailableError; OxbowError `engine_refused`
+   */
+  replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean>;
   /**
    * What children of a join returned, in the order asked; undefined for one that has not succeeded. Kept with the join,
    * whatever retention does to the children. Read in pages. @throws EngineUnavailableError

@@ -53,6 +53,7 @@ export function toStoredJob(queue: string, id: string, state: string, job: JobJs
     stalledCounter: job.stalledCounter ?? 0,
     timestamp: job.timestamp,
     delayMs: job.delay ?? 0,
+    priority: job.priority ?? 0,
     processedOn: job.processedOn,
     finishedOn: job.finishedOn,
   };

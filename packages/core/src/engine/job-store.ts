@@ -34,6 +34,7 @@ export interface JobStore {
   addUnique(job: NewJob & { readonly queue: string }, rule: UniqueRule): Promise<UniqueAdded>;
   uniqueTurn(key: string, place: JobPlace): Promise<boolean>;
   leaveUnique(key: string, place: JobPlace): Promise<void>;
+  replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean>;
   childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]>;
   failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
   /** Undefined where as many calls for one job each are one round trip. */

@@ -149,6 +149,7 @@ async function settle(running: Running, verdict: Exclude<Verdict, { readonly kin
     case 'fail':
       job.opts.attempts = job.attemptsMade + 1;
       job.opts.stackTraceLimit = KEPT_STACKS;
+      if (verdict.kept === true) delete job.opts.removeOnFail;
       throw verdict.error;
     case 'retry':
       job.opts.attempts = job.attemptsMade + 2;

@@ -7,8 +7,8 @@ import type { RedisTargetOptions } from './redis-client.ts';
 
 /** How an engine's locks are reached from another thread, as data that can be cloned. */
 export type LockAccess =
-  /** `prefix` is BullMQ's. */
-  | { readonly kind: 'redis'; readonly target: RedisTargetOptions; readonly prefix: string }
+  /** `prefix` is BullMQ's, `stores` that of Oxbow's own keys. */
+  | { readonly kind: 'redis'; readonly target: RedisTargetOptions; readonly prefix: string; readonly stores: string }
   | { readonly kind: 'postgres'; readonly target: PostgresTargetOptions };
 
 /** A lane whose locks are to survive a blocked event loop. */
@@ -32,6 +32,16 @@ export type FromThread =
   /** The locks could not be renewed; told once until they could again. */
   | { readonly kind: 'trouble'; readonly lane: number; readonly message: string };
 
+/** A job that a blocked worker holds, and will lose. */
+export interface GivenUpJob {
+  /** Public id. */
+  readonly id: string;
+  readonly task: string;
+}
+
+/** For how long it is remembered that a job's worker was blocked. */
+export const BLOCKED_KEPT_MS: number = 7 * 24 * 3_600_000;
+
 /** The locks of one engine, as the thread sees them. */
 export interface LockStore {
   /**
@@ -39,6 +49,11 @@ export interface LockStore {
    * thread has not read yet.
    */
   renew(queue: string, owners: readonly string[], durationMs: number): Promise<void>;
+  /**
+   * Notes of every active job that one of the owners holds that it outlasted its blocked worker (store/blocked-jobs.ts reads it), and
+   * says which they are.
+   */
+  giveUp(queue: string, owners: readonly string[]): Promise<readonly GivenUpJob[]>;
   /** Drops the connection, and with it a renewal that is under way; the next one connects. */
   rest(): void;
 }

@@ -7,6 +7,7 @@ const MAX_BLOCKED_MS = 60_000;
 const access: GuardedLane['access'] = {
   kind: 'redis',
   prefix: 'q',
+  stores: 's',
   target: { app: 'a', url: 'redis://x', connectTimeoutMs: 1, tls: undefined },
 };
 
@@ -49,11 +50,12 @@ beforeEach(async () => {
           renewals.push({ at: now, queue, owners });
           return Promise.resolve();
         },
+        giveUp: (queue, owners) => Promise.resolve([{ id: `${owners.join()}j@${queue}`, task: 'block' }]),
         rest: () => void rests++,
       }),
     within: (_, promise) => promise,
     onTrouble: (_, error) => troubles.push(error.message),
-    onGivenUp: ({ queue }) => givenUp.push(queue),
+    onGivenUp: ({ queue }, _, jobs) => givenUp.push(queue, ...jobs.map(({ id }) => id)),
   });
   await keeper.tick();
 });
@@ -100,7 +102,7 @@ describe('the keeper of locks', () => {
   it('gives a main thread up that is silent for too long, once, and takes it back', async () => {
     keeper.guard(lane(1));
     await pass(MAX_BLOCKED_MS + LOCK_MS);
-    expect(givenUp).toEqual(['work']);
+    expect(givenUp).toEqual(['work', 'worker-1:j@work']);
     const last = renewals.at(-1)?.at ?? 0;
     expect(last).toBeGreaterThan(MAX_BLOCKED_MS - LOCK_MS);
     expect(last).toBeLessThanOrEqual(MAX_BLOCKED_MS);

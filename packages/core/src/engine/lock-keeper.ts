@@ -1,4 +1,4 @@
-import type { GuardedLane, LockAccess, LockStore } from './lock-access.ts';
+import type { GivenUpJob, GuardedLane, LockAccess, LockStore } from './lock-access.ts';
 
 /** Parts of the lock's duration. A job's lock has at least half of it left when its event loop stops turning. */
 const TAKE_OVER = 1 / 8;
@@ -22,7 +22,7 @@ export interface LockKeeperOptions {
   /** Told once until renewals work again. */
   readonly onTrouble: (lane: number, error: Error) => void;
   /** The main thread was silent for longer than it is believed to live: its locks end. */
-  readonly onGivenUp: (lane: GuardedLane, silentMs: number) => void;
+  readonly onGivenUp: (lane: GuardedLane, silentMs: number, jobs: readonly GivenUpJob[]) => void;
 }
 
 interface Kept {
@@ -108,11 +108,20 @@ export class LockKeeper {
       return false;
     }
     if (silentMs > lane.maxBlockedMs) {
-      if (!kept.givenUp) this.#options.onGivenUp(lane, silentMs);
+      if (!kept.givenUp) void this.#giveUp(kept, silentMs);
       kept.givenUp = true;
       return false;
     }
     return kept.renewedAt === undefined || now - kept.renewedAt >= lane.lockDurationMs * RENEW_EVERY;
+  }
+
+  /** Its locks still last for a while: the server can say of which jobs they are. */
+  async #giveUp({ lane, store: open }: Kept, silentMs: number): Promise<void> {
+    open.usedAt = this.#options.now();
+    open.resting = false;
+    const asked = open.store.then((store) => store.giveUp(lane.queue, [lane.owner]));
+    const jobs = await this.#options.within(MIN_PATIENCE_MS, asked).catch(() => []);
+    this.#options.onGivenUp(lane, silentMs, jobs);
   }
 
   /** A connection that failed once, or did not answer, is not waited for: the next tick tries another. */

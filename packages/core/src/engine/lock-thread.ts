@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromThread, GuardedLane, ToThread } from './lock-access.ts';
+import type { FromThread, GivenUpJob, GuardedLane, ToThread } from './lock-access.ts';
 import { LockKeeper } from './lock-keeper.ts';
 import { openLockStore } from './lock-store.ts';
 
@@ -40,14 +40,17 @@ function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 /** The main thread cannot log: a line of its own, in the form of the others. */
-function giveUp({ queue, maxBlockedMs }: GuardedLane, silentMs: number): void {
+function giveUp({ queue, maxBlockedMs }: GuardedLane, silentMs: number, jobs: readonly GivenUpJob[]): void {
+  const tasks = [...new Set(jobs.map(({ task }) => task))];
   const line = {
     level: 50,
     time: Date.now(),
     pid: process.pid,
     queue,
     silentMs: Math.round(silentMs),
-    msg: `the event loop has been blocked for more than ${maxBlockedMs} ms: the locks of its jobs are no longer renewed`,
+    tasks,
+    jobs: jobs.map(({ id }) => id),
+    msg: `the event loop has been blocked for more than ${maxBlockedMs} ms: the locks of its jobs are no longer renewed${tasks.length === 0 ? '' : ` (${tasks.join(', ')})`}`,
   };
   writeSync(2, `${JSON.stringify(line)}\n`);
 }

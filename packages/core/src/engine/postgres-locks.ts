@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { LockAccess, LockStore } from './lock-access.ts';
+import { BLOCKED_KEPT_MS, type GivenUpJob, type LockAccess, type LockStore } from './lock-access.ts';
 import { clientClass, cut, importPg } from './postgres-client.ts';
 import { postgresTarget } from './postgres-target.ts';
 
@@ -14,6 +14,20 @@ UPDATE job SET locked_until_ms = $4::bigint + $3::bigint
 WHERE queue = $1 AND state = 'active'
   AND EXISTS (SELECT FROM unnest($2::text[]) AS owner WHERE starts_with(lock_token, owner))`;
 
+/** $1 queue, $2 what the owners' tokens begin with, $3 how long a mark is kept, in ms */
+const GIVE_UP = `
+WITH held AS (
+  SELECT id || '@' || queue AS id, name AS task FROM job
+   WHERE queue = $1 AND state = 'active'
+     AND EXISTS (SELECT FROM unnest($2::text[]) AS owner WHERE starts_with(lock_token, owner))
+), marked AS (
+  INSERT INTO oxbow_blocked_job SELECT id, 1, oxbow_now_ms() + $3::bigint FROM held
+  ON CONFLICT (id) DO UPDATE SET times = oxbow_blocked_job.times + 1, ends_at_ms = EXCLUDED.ends_at_ms
+), ended AS (
+  DELETE FROM oxbow_blocked_job WHERE ends_at_ms <= oxbow_now_ms() AND id NOT IN (SELECT id FROM held)
+)
+SELECT id, task FROM held`;
+
 /** Locks on Postgres: connected only while they have to be renewed. */
 export class PostgresLocks implements LockStore {
   readonly #access: PostgresAccess;
@@ -27,6 +41,12 @@ export class PostgresLocks implements LockStore {
     this.#client ??= connect(this.#access);
     const client = await this.#client;
     await client.query(RENEW, [queue, owners, durationMs, Date.now()]);
+  }
+
+  async giveUp(queue: string, owners: readonly string[]): Promise<readonly GivenUpJob[]> {
+    this.#client ??= connect(this.#access);
+    const client = await this.#client;
+    return (await client.query<GivenUpJob>(GIVE_UP, [queue, owners, BLOCKED_KEPT_MS])).rows;
   }
 
   rest(): void {

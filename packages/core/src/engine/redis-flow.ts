@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { FlowJob } from './engine.ts';
+import type { FlowJob, JobPlace } from './engine.ts';
 import { toJobJson } from './job-json.ts';
 import { RedisScript } from './redis-script.ts';
 import { runOver, type FlowRefusal } from './run-over.ts';
@@ -127,12 +127,27 @@ end
 for _, parent in ipairs(parents) do inSlices('SADD', parent.key .. ':dependencies', parent.children) end
 return 0`;
 
+/** KEYS[1] as above; ARGV[1] queue and ARGV[2] id of the failed job, then as above. Returns 1 when it has not failed. */
+const REPLACE_FAILED = `
+local base = KEYS[1] .. ':' .. ARGV[1] .. ':'
+if redis.call('ZREM', base .. 'failed', ARGV[2]) == 0 then return 1 end
+local gone = base .. ARGV[2]
+redis.call('DEL', gone, gone .. ':logs', gone .. ':dependencies', gone .. ':processed', gone .. ':failed', gone .. ':unsuccessful')
+local ARGV = { unpack(ARGV, 3) }
+${ADD_FLOW}`;
+
 const script = new RedisScript(ADD_FLOW);
+const replacing = new RedisScript(REPLACE_FAILED);
 
 /** One script call. @throws OxbowError `run_over`, and then nothing was added. */
 export async function addRedisFlow(client: Redis, prefix: string, jobs: readonly FlowJob[]): Promise<void> {
   const refusal = (await script.call(client, prefix, toFlowArguments(prefix, jobs))) as 0 | readonly [FlowRefusal, string];
   if (refusal !== 0) throw runOver(...refusal);
+}
+
+/** One script call; false, and nothing has changed, when the job has not failed. */
+export async function replaceFailedOnRedis(client: Redis, prefix: string, { queue, id }: JobPlace, by: FlowJob): Promise<boolean> {
+  return (await replacing.call(client, prefix, [queue, id, ...toFlowArguments(prefix, [by])])) === 0;
 }
 
 /** ARGV of {@link ADD_FLOW}. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { LockAccess, LockStore } from './lock-access.ts';
+import { BLOCKED_KEPT_MS, type GivenUpJob, type LockAccess, type LockStore } from './lock-access.ts';
 import { createRedisClient, redisTarget } from './redis-client.ts';
 
 type RedisAccess = Extract<LockAccess, { readonly kind: 'redis' }>;
@@ -24,6 +24,28 @@ for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   end
 end`;
 
+/**
+ * KEYS[1] the queue's active list, KEYS[2] what the marks begin with
+ * ARGV[1] what job keys begin with, ARGV[2] the queue, ARGV[3] how long a mark is kept, ARGV[4…] as above
+ * Returns id and name of each in turn.
+ */
+const GIVE_UP = `
+local found = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local token = redis.call('GET', ARGV[1] .. id .. ':lock')
+  for i = 4, #ARGV do
+    if token and string.sub(token, 1, #ARGV[i]) == ARGV[i] then
+      local mark = KEYS[2] .. id .. '@' .. ARGV[2]
+      redis.call('INCR', mark)
+      redis.call('PEXPIRE', mark, ARGV[3])
+      found[#found + 1] = id .. '@' .. ARGV[2]
+      found[#found + 1] = redis.call('HGET', ARGV[1] .. id, 'name') or ''
+      break
+    end
+  end
+end
+return found`;
+
 /** Locks on Redis: connected only while they have to be renewed. */
 export class RedisLocks implements LockStore {
   readonly #access: RedisAccess;
@@ -37,6 +59,15 @@ export class RedisLocks implements LockStore {
     const keys = `${this.#access.prefix}:${queue}:`;
     this.#client ??= connect(this.#access);
     await this.#client.eval(RENEW, 2, `${keys}active`, `${keys}stalled`, keys, durationMs, ...owners);
+  }
+
+  async giveUp(queue: string, owners: readonly string[]): Promise<readonly GivenUpJob[]> {
+    const { prefix, stores } = this.#access;
+    const keys = `${prefix}:${queue}:`;
+    this.#client ??= connect(this.#access);
+    const args = [`${keys}active`, `${stores}b:`, keys, queue, BLOCKED_KEPT_MS, ...owners];
+    const found = (await this.#client.eval(GIVE_UP, 2, ...args)) as readonly string[];
+    return found.flatMap((id, i) => (i % 2 === 0 ? [{ id, task: found[i + 1] ?? '' }] : []));
   }
 
   rest(): void {

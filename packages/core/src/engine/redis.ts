@@ -10,7 +10,7 @@ import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
 import { swapOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
-import { addRedisFlow } from './redis-flow.ts';
+import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
@@ -33,6 +33,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   const target = redisTarget(options);
   const { label } = target.url;
   const prefix = `{oxbow:${options.app}}:q`;
+  const keys = { jobs: prefix, stores: storesOf(options.app) };
   const producer = createRedisClient(target, `oxbow:${options.app}:producer`);
   const availability = new Availability(producer, label, options.connectTimeoutMs);
   const feed = new RedisFeed(
@@ -64,8 +65,8 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
       return producer.status === 'ready';
     },
     batches: false,
-    store: createStore(producer, { jobs: prefix, stores: `{oxbow:${options.app}}:s:` }),
-    storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`),
+    store: createStore(producer, keys),
+    storeServer: redisStoreServer(producer, keys),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {
@@ -97,6 +98,7 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
     uniqueTurn: (key, place) => uniqueTurnOnRedis(client, keys, key, place),
     leaveUnique: (key, place) => leaveUniqueOnRedis(client, keys, key, place),
     addFlow: (jobs) => addRedisFlow(client, prefix, jobs),
+    replaceFailed: (place, by) => replaceFailedOnRedis(client, prefix, place, by),
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),
@@ -104,8 +106,13 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
   };
 }
 
+/** What the keys of an app's stores begin with. */
+function storesOf(app: string): string {
+  return `{oxbow:${app}}:s:`;
+}
+
 function lockAccess({ app, url, connectTimeoutMs, tls }: RedisDriverOptions, prefix: string): LockAccess {
-  return { kind: 'redis', target: { app, url, connectTimeoutMs, tls }, prefix };
+  return { kind: 'redis', target: { app, url, connectTimeoutMs, tls }, prefix, stores: storesOf(app) };
 }
 
 function connectedConsumer(target: RedisTarget, { app, onError }: RedisDriverOptions): Redis {

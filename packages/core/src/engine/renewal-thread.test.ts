@@ -34,7 +34,7 @@ let guardLane: (options: LaneGuardOptions) => LaneGuard | undefined;
 vi.mock('node:worker_threads', () => ({ Worker: FakeThread }));
 
 const lane = (queue: string, tls?: object): LaneGuardOptions => ({
-  access: { kind: 'redis', prefix: 'q', target: { app: 'a', url: 'redis://x', connectTimeoutMs: 1, tls } },
+  access: { kind: 'redis', prefix: 'q', stores: 's', target: { app: 'a', url: 'redis://x', connectTimeoutMs: 1, tls } },
   queue,
   owner: `${queue}:`,
   lockDurationMs: 3000,

@@ -18,6 +18,12 @@ const HELD = 1;
 export const OVERTAKEN = 'OX001';
 const TRIES = 3;
 
+const ADD_FLOWS = 'oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused';
+/** $6 queue and $7 id of what is removed. */
+const REPLACE_FAILED = `
+WITH removed AS (DELETE FROM job WHERE queue = $6 AND id = $7 AND state = 'failed' RETURNING 1)
+SELECT ${ADD_FLOWS} FROM removed`;
+
 interface Waiting {
   readonly jobs: readonly FlowJob[];
   readonly resolve: () => void;
@@ -80,12 +86,22 @@ export class SqlFlowBatch {
 
   async #store(batch: readonly Waiting[]): Promise<readonly Refused[]> {
     const { jobs, queues, outside } = toFlowArguments(batch.map((one) => one.jobs));
-    const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(
-      'SELECT oxbow_add_flows($1::jsonb, $2::text[], $3::text[], $4::text[], $5) AS refused',
-      [jobs, queues, outside.map(({ queue }) => queue), outside.map(({ id }) => id), batch.length === 1],
-    );
+    const { rows } = await this.#pool.query<{ readonly refused: readonly Refused[] | null }>(`SELECT ${ADD_FLOWS}`, [
+      jobs,
+      queues,
+      outside.map(({ queue }) => queue),
+      outside.map(({ id }) => id),
+      batch.length === 1,
+    ]);
     return rows[0]?.refused ?? [];
   }
+}
+
+/** Removes a failed job and adds another one; false, and nothing has changed, when it has not failed. */
+export async function replaceFailedOnSql(pool: SqlPool, { queue, id }: JobPlace, by: FlowJob): Promise<boolean> {
+  const { jobs, queues } = toFlowArguments([[by]]);
+  const { rowCount } = await pool.query(REPLACE_FAILED, [jobs, queues, [], [], true, queue, id]);
+  return rowCount === 1;
 }
 
 /** What oxbow_add_flows takes: the jobs as JSON text, their queues, and parents that are not among them. */

@@ -2,7 +2,7 @@ import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
 import { swapOnSql } from './sql-data.ts';
-import { SqlFlowBatch, type SqlPool } from './sql-flow.ts';
+import { replaceFailedOnSql, SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
 import { addUniqueOnSql, leaveUniqueOnSql, uniqueTurnOnSql } from './sql-unique.ts';
 
@@ -22,6 +22,7 @@ interface Row {
   readonly stalled_count: number;
   readonly added_at_ms: string;
   readonly delay_ms: string;
+  readonly priority: number;
   readonly processed_at_ms: string | null;
   readonly finished_at_ms: string | null;
 }
@@ -38,6 +39,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
   const flows = new SqlFlowBatch(pool);
   return {
     addFlow: (jobs) => flows.add(jobs),
+    replaceFailed: (place, by) => replaceFailedOnSql(pool, place, by),
     childValues: (join, children) => sqlChildValues(pool, join, children),
     failedChildren: (join) => sqlFailedChildren(pool, join),
     findMany: (places) => findMany(pool, places),
@@ -72,6 +74,7 @@ function toStoredJob(row: Row): StoredJob {
     stalledCounter: row.stalled_count,
     timestamp: Number(row.added_at_ms),
     delayMs: Number(row.delay_ms),
+    priority: row.priority,
     processedOn: toMs(row.processed_at_ms),
     finishedOn: toMs(row.finished_at_ms),
   };

@@ -1,8 +1,10 @@
 import type { Plan } from '../canvas/plan.ts';
 import type { ActiveJob, FlowJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { DeadLetterLimits } from '../store/dead-letters.ts';
 import type { Stores } from '../store/stores.ts';
 import type { Isolation, TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
@@ -18,12 +20,15 @@ export interface ExecutionSettings {
   readonly limits: PayloadLimits;
   readonly maxResultBytes: number;
   readonly maxCrashes: number;
+  readonly lastChance: LastChance;
   readonly unknownTaskGraceMs: number;
   /** Undefined when this worker does not run the task. */
   readonly task: (name: string) => TaskDefinition | undefined;
   readonly canvas: CanvasRuntime;
   readonly stores: Stores;
   readonly children: IsolatedChildren | undefined;
+  /** Undefined: there are none. */
+  readonly deadLetters: DeadLetterLimits | undefined;
 }
 
 /** One attempt on its way through the pipeline; steps fill in what later steps read. */
@@ -57,6 +62,16 @@ export interface Attempt {
   unsettled: Promise<unknown> | undefined;
   /** Where the handler runs when it is not here. */
   isolated: IsolatedHandler | undefined;
+  /** Of a job that is a dead letter now. */
+  buried: Buried | undefined;
+}
+
+/** What a worker tells of a dead letter. */
+export interface Buried {
+  readonly fingerprint: string;
+  /** Letters of this fingerprint. */
+  readonly count: number;
+  readonly reason: 'error' | 'poison' | 'lost-worker';
 }
 
 /** A handler in a process or thread of its own. */
@@ -93,6 +108,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     ended: undefined,
     unsettled: undefined,
     isolated: undefined,
+    buried: undefined,
   };
 }
 

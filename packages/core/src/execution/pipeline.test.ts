@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ActiveJob } from '../engine/engine.ts';
 import { CancelledError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
+import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { Stores } from '../store/stores.ts';
@@ -68,11 +69,13 @@ function makeAttempt(
     limits: DEFAULT_LIMITS,
     maxResultBytes: 1000,
     maxCrashes: 3,
+    lastChance: new LastChance(),
     unknownTaskGraceMs: 600_000,
     task: () => (known ? definition : undefined),
     canvas: NO_RUNS,
     stores: NO_STORES,
     children: undefined,
+    deadLetters: undefined,
   });
 }
 
@@ -81,7 +84,7 @@ function outcome(run: (input: never, ctx: TaskContext) => unknown, fields: Case 
 }
 
 /** Nor is anything of theirs stored. */
-const NO_STORES = {} as Stores;
+const NO_STORES = { blockedJobs: { times: () => Promise.resolve(0) } } as unknown as Stores;
 
 /** Throws when it is run: for steps that must not let it. */
 const mustNotRun = (): never => {
@@ -111,6 +114,7 @@ describe('the pipeline', () => {
       'replacement',
       'canvas-input',
       'parse',
+      'delivery',
       'unique',
       'debounce',
       'idempotency',

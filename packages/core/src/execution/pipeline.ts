@@ -3,6 +3,7 @@ import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { debounce } from '../policies/debounce.ts';
+import { delivery } from '../policies/delivery.ts';
 import { expired } from '../policies/expiry.ts';
 import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
@@ -11,6 +12,7 @@ import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { unique } from '../policies/unique.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
+import { publicId } from '../task/id.ts';
 import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
@@ -47,6 +49,7 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
+  capabilityStep(delivery),
   capabilityStep(unique),
   capabilityStep(debounce),
   { name: 'idempotency', run: claimInput },
@@ -82,9 +85,12 @@ function steps(policies: readonly Policy[]): readonly Step[] {
 }
 
 function crashLimit(attempt: Attempt, next: Next): Promise<Outcome> {
-  const { stalledCounter } = attempt.job;
-  const outcome = stalledCounter === 0 ? undefined : tooManyCrashes(stalledCounter, attempt.settings.maxCrashes);
-  return outcome === undefined ? next(attempt) : Promise.resolve(outcome);
+  const { job, settings } = attempt;
+  const { stalledCounter } = job;
+  if (stalledCounter === 0) return next(attempt);
+  const blocked = (): Promise<number> => settings.stores.blockedJobs.times(publicId(job.id, job.queue));
+  if (stalledCounter === settings.maxCrashes - 1) return settings.lastChance.run(() => next(attempt));
+  return tooManyCrashes(stalledCounter, settings.maxCrashes, blocked).then((outcome) => outcome ?? next(attempt));
 }
 
 function readEnvelope(attempt: Attempt, next: Next): Promise<Outcome> {

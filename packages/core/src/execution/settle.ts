@@ -1,4 +1,5 @@
 import { OxbowError, ShutdownError } from '../errors.ts';
+import { isAtMostOnce } from '../policies/delivery.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { resolveRetry } from '../task/retry.ts';
 import type { Attempt } from './attempt.ts';
@@ -11,7 +12,7 @@ import { ReplaceRequest } from './replace-request.ts';
 export function outcomeOf(thrown: unknown, attempt: Attempt): Outcome {
   const error = toError(thrown);
   const told = attempt.context?.abortReason;
-  if (told instanceof ShutdownError) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
+  if (told instanceof ShutdownError && !isAtMostOnce(attempt.definition)) return { kind: 'put-back', delayMs: 0, reason: 'shutdown' };
   if (OxbowError.is(told) && (told.code === 'cancelled' || told.code === 'expired')) return { kind: told.code, error: told };
   if (error instanceof ReplaceRequest) {
     attempt.replacement = error.plan;

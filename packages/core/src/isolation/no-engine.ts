@@ -29,6 +29,7 @@ export function noEngine(): Engine {
     add: refuse,
     addFlow: refuse,
     addUnique: refuse,
+    replaceFailed: refuse,
     uniqueTurn: refuse,
     leaveUnique: refuse,
     changeData: refuse,

@@ -1,9 +1,15 @@
-import type { StoreServer } from '../engine/engine.ts';
+import type { RedisStoreServer, SqlStoreServer, StoreServer } from '../engine/engine.ts';
+import type { BlockedJobStore } from './blocked-jobs.ts';
+import type { DeadLetterStore } from './dead-letters.ts';
 import type { LeaseStore } from './leases.ts';
 import type { RecordStore } from './records.ts';
+import { redisBlockedJobs } from './redis/blocked-jobs.ts';
+import { redisDeadLetters } from './redis/dead-letters.ts';
 import { redisLeases } from './redis/leases.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
+import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
+import { sqlDeadLetters } from './sql/dead-letters.ts';
 import { sqlLeases } from './sql/leases.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
@@ -14,11 +20,31 @@ export interface Stores {
   readonly leases: LeaseStore;
   readonly records: RecordStore;
   readonly steps: StepStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly blockedJobs: BlockedJobStore;
 }
 
 /** Nothing is connected yet. */
 export function createStores(server: StoreServer): Stores {
-  return server.kind === 'redis'
-    ? { leases: redisLeases(server), records: redisRecords(server), steps: redisSteps(server) }
-    : { leases: sqlLeases(server), records: sqlRecords(server), steps: sqlSteps(server) };
+  return server.kind === 'redis' ? redisStores(server) : sqlStores(server);
+}
+
+function redisStores(server: RedisStoreServer): Stores {
+  return {
+    leases: redisLeases(server),
+    records: redisRecords(server),
+    steps: redisSteps(server),
+    deadLetters: redisDeadLetters(server),
+    blockedJobs: redisBlockedJobs(server),
+  };
+}
+
+function sqlStores(server: SqlStoreServer): Stores {
+  return {
+    leases: sqlLeases(server),
+    records: sqlRecords(server),
+    steps: sqlSteps(server),
+    deadLetters: sqlDeadLetters(server),
+    blockedJobs: sqlBlockedJobs(server),
+  };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
  *
- *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "k": "<idempotency>", "c": {canvas}, "f": {failure record} }
+ *     { "$ox": 1, "in": <input>, "h": {headers}, "x": <expires at, ms>, "k": "<idempotency>", "c": {canvas}, "o": {origin}, "f": {failure record} }
  *
  * Only `$ox` is always there; without `in` the input is undefined. Data without `$ox` is a plain BullMQ job: the data is
  * the input.
@@ -47,8 +47,18 @@ export interface StoredFailure {
   readonly attemptsMade: number;
   /** Or BEFORE_START. */
   readonly stalledCounter: number;
+  /** Who wrote it: host and process id. */
+  readonly worker?: string | undefined;
   /** Of a join: whose failures it passes on; the error's `cause` is the first one's. */
   readonly origins?: readonly FailureOrigin[] | undefined;
+}
+
+/** Of which dead letter a job is the replay. */
+export interface Origin {
+  /** Public id of the dead letter. */
+  readonly id: string;
+  /** Of the first one, when that was a replay too. */
+  readonly first?: string | undefined;
 }
 
 export interface Envelope {
@@ -60,6 +70,7 @@ export interface Envelope {
   readonly canvas: unknown;
   /** The idempotency key that the job has claimed. */
   readonly claim?: StoredClaim | undefined;
+  readonly origin?: Origin | undefined;
 }
 
 /** An idempotency key as the store knows it, and what it stands for. */
@@ -97,6 +108,7 @@ const wire = z.object({
   x: z.number().optional(),
   c: z.unknown().optional(),
   k: z.unknown().optional(),
+  o: z.object({ id: z.string(), first: text }).optional().catch(undefined),
   f: z
     .object({
       error: failureRecord,
@@ -106,6 +118,7 @@ const wire = z.object({
         .transform((end) => end),
       attemptsMade: z.number(),
       stalledCounter: z.number(),
+      worker: text,
       origins: z
         .array(
           z.object({
@@ -138,6 +151,12 @@ export function encodeEnvelope(
   return `{"$ox":${ENVELOPE_VERSION}${input}${headers}${expires}${key}${canvas}}`;
 }
 
+/** The data of a job that replays a dead letter: its input, headers and origin, and nothing of how it went. */
+export function replayData(inputText: string | undefined, headers: Envelope['headers'], origin: Origin): string {
+  const headersText = Object.keys(headers).length === 0 ? undefined : JSON.stringify(headers);
+  return `${encodeEnvelope(inputText, headersText, undefined).slice(0, -1)},"o":${JSON.stringify(origin)}}`;
+}
+
 /** The same job data with the failure in it. */
 export function withFailure(envelope: Envelope, failure: StoredFailure): object {
   return { ...toData(envelope), f: failure };
@@ -156,6 +175,7 @@ function toData(envelope: Envelope): object {
     ...(envelope.expiresAt === undefined ? {} : { x: envelope.expiresAt }),
     ...(envelope.claim === undefined ? {} : { k: claimText(envelope.claim) }),
     ...(envelope.canvas === undefined ? {} : { c: envelope.canvas }),
+    ...(envelope.origin === undefined ? {} : { o: envelope.origin }),
   };
 }
 
@@ -176,7 +196,7 @@ export function decodeEnvelope(data: unknown): Decoded {
   const version = data.$ox;
   if (typeof version === 'number' && Number.isInteger(version) && version > ENVELOPE_VERSION) return { kind: 'newer', version };
   // The form of nearly every job has nothing to check.
-  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'f' in data || 'k' in data)) {
+  if (version === ENVELOPE_VERSION && !('h' in data || 'x' in data || 'o' in data || 'f' in data || 'k' in data)) {
     return {
       kind: 'envelope',
       envelope: {
@@ -193,8 +213,8 @@ export function decodeEnvelope(data: unknown): Decoded {
     const issue = result.error.issues[0];
     return { kind: 'malformed', reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}` };
   }
-  const { in: input, h, x, c, f, k } = result.data;
-  const envelope = { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c };
+  const { in: input, h, x, c, o, f, k } = result.data;
   const claim = claimIn(k);
-  return { kind: 'envelope', envelope: claim === undefined ? envelope : { ...envelope, claim } };
+  const rest = { ...(claim === undefined ? {} : { claim }), ...(o === undefined ? {} : { origin: o }) };
+  return { kind: 'envelope', envelope: { input, headers: h ?? NO_HEADERS, expiresAt: x, failure: f, canvas: c, ...rest } };
 }

@@ -15,6 +15,7 @@ const FIXTURES = {
   worker: new URL('worker.fixture.ts', import.meta.url),
   canvas: new URL('canvas.fixture.ts', import.meta.url),
   records: new URL('records.fixture.ts', import.meta.url),
+  deadLetters: new URL('dead-letters.fixture.ts', import.meta.url),
 } as const;
 
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
@@ -36,6 +37,10 @@ export interface FixtureConfig {
   readonly produce?: number;
   /** Of canvas.fixture.ts: enqueues its canvases before its worker starts. */
   readonly begin?: boolean;
+  /** Of dead-letters.fixture.ts: which tasks get `produce` jobs each. */
+  readonly tasks?: readonly ('died' | 'once' | 'often' | 'poison')[];
+  /** Of dead-letters.fixture.ts: replays all that is dead before its worker starts. */
+  readonly replay?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
   /** Of records.fixture.ts: more queues that it serves, and whose keys it settles. */

@@ -63,7 +63,7 @@ export class AttemptRunner {
       crashpoint('after-record-before-ack');
       this.#log(outcome, attempt);
       if (outcome.kind === 'replaced') return verdict;
-      const told = this.#signals.wants(SIGNALS[outcome.kind]);
+      const told = this.#isHeard(outcome, attempt);
       const after = ENDS.has(outcome.kind) ? attempt.afterwards : [];
       if (!told && after.length === 0) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
@@ -72,7 +72,7 @@ export class AttemptRunner {
         ...verdict,
         recorded: () => {
           verdict.recorded?.();
-          if (told) this.#emit(outcome, event);
+          if (told) this.#emit(outcome, event, attempt);
           for (const act of after)
             act()?.catch((error: unknown) => this.#settings.log.debug({ err: error, task: job.name }, 'a job was not tidied up after'));
         },
@@ -82,7 +82,11 @@ export class AttemptRunner {
     }
   }
 
-  #emit(outcome: Ended, event: Signals['task:succeeded']): void {
+  #isHeard({ kind }: Ended, { buried }: Attempt): boolean {
+    return this.#signals.wants(SIGNALS[kind]) || (buried !== undefined && this.#signals.wants('task:dead-lettered'));
+  }
+
+  #emit(outcome: Ended, event: Signals['task:succeeded'], { job, buried }: Attempt): void {
     crashpoint('after-ack-before-signal');
     switch (outcome.kind) {
       case 'succeeded':
@@ -92,18 +96,21 @@ export class AttemptRunner {
       case 'put-back':
         return this.#signals.emit('task:put-back', { ...event, delayMs: outcome.delayMs, reason: outcome.reason });
       default:
-        return this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
+        this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
+        if (buried === undefined) return;
+        this.#signals.emit('task:dead-lettered', { id: event.id, task: job.name, queue: job.queue, ...buried, error: outcome.error });
     }
   }
 
-  #log(outcome: Outcome, { job, settings, origins = [] }: Attempt): void {
+  #log(outcome: Outcome, { job, settings, buried, origins = [] }: Attempt): void {
     const { log } = settings;
     if (outcome.kind === 'succeeded' || outcome.kind === 'replaced') return;
     const bindings = { task: job.name, job: publicId(job.id, job.queue), attempt: job.attemptsMade + 1 };
     // Its member has been reported.
     if (outcome.kind === 'failed' && origins.length > 0)
       log.info({ ...bindings, reason: outcome.error.message }, 'job failed with a member');
-    else if (outcome.kind === 'failed') log.error({ ...bindings, err: outcome.error }, 'job failed');
+    else if (outcome.kind === 'failed')
+      log.error({ ...bindings, err: outcome.error, ...(buried === undefined ? {} : { deadLetter: buried.fingerprint }) }, 'job failed');
     else if (outcome.kind === 'retry') log.warn({ ...bindings, err: outcome.error, delayMs: outcome.delayMs }, 'attempt failed; retrying');
     else if (outcome.kind === 'put-back') log.info({ ...bindings, delayMs: outcome.delayMs, reason: outcome.reason }, 'job put back');
     else log.info({ ...bindings, reason: outcome.error.message }, `job ${outcome.kind}`);

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
 import { until } from '../testing/until.ts';
-import { deleteKeys, uniqueName, withApp } from '../testing/with-app.ts';
+import { deleteKeys, startWorker, uniqueName, withApp } from '../testing/with-app.ts';
 
 /** Handlers that block the event loop for longer than their locks last, in processes of their own. */
 export function blockedContract(engine: TestEngine): void {
@@ -41,6 +41,27 @@ export function blockedContract(engine: TestEngine): void {
       expect(entries(config.ledger, 'block')).toEqual([id, id]);
       expect(first.output).toContain('no longer renewed');
       await second.kill('SIGKILL');
+    });
+
+    it('for longer than that is no crash: the log and the dead letter say what it was, and of which job', async () => {
+      const config = { ...(await configure(engine)), lockDuration: 4000, maxBlocked: 1000 };
+      const blocked = new FixtureProcess(config);
+      await blocked.told('worker:ready');
+      // The thread that keeps its locks is ready by then.
+      await blocked.ended(await blocked.enqueue('slow', 1000));
+      const id = await blocked.enqueue('block', 20_000);
+      const app = withApp(engine, { name: config.app, maxCrashes: 1 });
+      const task = app.task('block', { queue: 'work', run: () => Promise.reject(new Error('It was started again.')) });
+      await until('it runs', () => entries(config.ledger, 'block').length === 1);
+      await startWorker(app, { queues: { work: 1 }, tasks: [task.name], lockDuration: 1000 });
+      const [letter] = await until('it is dead', async () => {
+        const { letters } = await app.deadLetters.list();
+        return letters.length === 1 ? letters : undefined;
+      });
+      expect(letter).toMatchObject({ id, reason: 'poison', crashes: 1, error: { code: 'too_often_blocked' } });
+      expect(blocked.output).toContain(`"tasks":["block"],"jobs":["${id}"]`);
+      expect(blocked.output).toContain('no longer renewed (block)');
+      expect(entries(config.ledger, 'unblock')).toEqual([]);
     });
   });
 }

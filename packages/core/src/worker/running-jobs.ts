@@ -3,6 +3,7 @@ import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { endAttempt } from '../execution/handler-run.ts';
 import { toError, type Cancellations } from '../policies/cancellation.ts';
+import { isAtMostOnce } from '../policies/delivery.ts';
 import { publicId } from '../task/id.ts';
 import { Deferred } from './deferred.ts';
 import { BLOCKED_MS, type Turned } from './loop-watch.ts';
@@ -85,13 +86,14 @@ export class RunningJobs {
 
   /**
    * Puts every one back without using an attempt, isolated ones when they have been killed; returns their public ids, also of those that could
-   * not be. An engine that is away is not waited for.
+   * not be. An engine that is away is not waited for. Those that must not be started twice stay as they are: who finds their locks ended, ends them.
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
     const putBack = async ([attempt, lane]: [Attempt, Lane]): Promise<void> => {
       if (attempt.isolated !== undefined) await attempt.isolated.kill();
-      await lane.putBack(attempt.job.id).then(() => crashpoint('after-put-back-before-exit'), onError);
+      const puttingBack = isAtMostOnce(attempt.definition) ? Promise.resolve() : lane.putBack(attempt.job.id);
+      await puttingBack.then(() => crashpoint('after-put-back-before-exit'), onError);
     };
     const puttingBack = Promise.all(orphans.map(putBack));
     const late = new Deferred<'late'>();

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { crashpoint } from '../crashpoint.ts';
 import type { Verdict } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
@@ -9,7 +10,10 @@ import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { bury } from './burial.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
+
+const WORKER = `${hostname()}:${process.pid}`;
 
 /**
  * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
@@ -51,9 +55,10 @@ async function replace(attempt: Attempt): Promise<Verdict> {
 
 async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Verdict> {
   await recordFailure(end, error, attempt);
+  if (end === 'failed') await bury(error, attempt);
   await settleFailure(attempt, end, error);
   if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
-  return { kind: 'fail', error };
+  return { kind: 'fail', error, kept: attempt.settings.deadLetters !== undefined };
 }
 
 async function handleFailure(error: Error, attempt: Attempt): Promise<void> {
@@ -73,12 +78,14 @@ async function recordFailure(end: FailedEnd, error: Error, { job, envelope, orig
     nameCode(end, error);
     return;
   }
+  const recorded = envelope.failure;
   const failure = {
     error: toFailureRecord(error),
     end: end === 'failed' ? undefined : end,
     attemptsMade: job.attemptsMade,
     stalledCounter: job.stalledCounter,
-    origins: origins ?? envelope.failure?.origins,
+    worker: recorded?.attemptsMade === job.attemptsMade ? recorded.worker : WORKER,
+    origins: origins ?? recorded?.origins,
   };
   await job.updateData(withFailure(envelope, failure));
 }

@@ -37,7 +37,7 @@ export interface WorkerSource {
 }
 
 export interface Drained {
-  /** Public ids of jobs that did not end before the hard deadline; they are back in their queues. */
+  /** Public ids of jobs that did not end before the hard deadline; they are back in their queues, or, of `at-most-once` tasks, about to fail. */
   readonly orphans: readonly string[];
 }
 

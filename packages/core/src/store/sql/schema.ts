@@ -3,6 +3,8 @@ import { UNIQUE } from './unique-schema.ts';
 import { RECORDS } from './records-schema.ts';
 import { STEPS } from './steps-schema.ts';
 
+import { DEAD_LETTERS } from './dead-letters-schema.ts';
+
 /** Grows with every change of {@link STORE_SCHEMA}. */
 export const STORE_VERSION = 1;
 
@@ -42,5 +44,13 @@ BEGIN
 END;
 $$;`;
 
+/** Jobs that outlasted a blocked worker. */
+const BLOCKED_JOBS = `
+CREATE TABLE IF NOT EXISTS oxbow_blocked_job (
+  id         text    NOT NULL PRIMARY KEY,
+  times      integer NOT NULL,
+  ends_at_ms bigint  NOT NULL
+);`;
+
 /** Tables and functions of the SQL stores; run as a whole in one transaction, on a schema that may have an older form of them. */
-export const STORE_SCHEMA: string = [CLOCK, LEASES, UNIQUE, RECORDS, STEPS].join('\n');
+export const STORE_SCHEMA: string = [CLOCK, LEASES, UNIQUE, RECORDS, STEPS, DEAD_LETTERS, BLOCKED_JOBS].join('\n');

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { giveUpContract } from './give-up.contract.ts';
+
+onPostgres(giveUpContract);

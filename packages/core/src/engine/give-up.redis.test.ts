@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { giveUpContract } from './give-up.contract.ts';
+
+onRedis(giveUpContract);

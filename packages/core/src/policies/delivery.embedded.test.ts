@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { deliveryContract } from './delivery.contract.ts';
+
+onEmbedded(deliveryContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { deadLettersContract } from './dead-letters.contract.ts';
+
+onRedis(deadLettersContract);
