@@ -22,6 +22,7 @@ import { PlanCache } from './execution/plan-cache.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
+import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import type { Policy } from './policies/policy.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
@@ -236,6 +237,20 @@ export class App<Deps = unknown, Extra extends object = object> {
     return new Run<Out>(this.#handles, { queue, id: jobId });
   }
 
+  /**
+   * The lock `key` of this app, the same one that jobs with the task option `lock` take. `await using` releases it.
+   * @throws LockTakenError when it did not become free within `wait`; OxbowError `invalid_options`, `invalid_key`, `closed`;
+   * EngineUnavailableError; the reason of `signal`
+   */
+  async lock(key: string, options?: HoldOptions): Promise<HeldLock> {
+    return takeLock(this.#locks, key, options);
+  }
+
+  /** One of `places` of the semaphore `key` of this app. Who uses the same key should give the same number. @throws as `lock` */
+  async semaphore(key: string, places: number, options?: HoldOptions): Promise<HeldLock> {
+    return takePlace(this.#locks, key, places, options);
+  }
+
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
   queue(name: string): BullQueue {
     assertName('queue', name);
@@ -275,6 +290,10 @@ export class App<Deps = unknown, Extra extends object = object> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #locks(): LockSource {
+    return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
   }
 
   async #close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, PLACE_CRASHPOINTS, PLACE_CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
@@ -10,7 +10,7 @@ const DRAINING = 'after-put-back-before-exit';
 const ENDING = 'end-taken-before-failed';
 
 /** Tests of their own. */
-const ELSEWHERE: ReadonlySet<string> = new Set([DRAINING, ENDING, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS]);
+const ELSEWHERE: ReadonlySet<string> = new Set([DRAINING, ENDING, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS, ...PLACE_CRASHPOINTS]);
 
 /** Where a process dies that enqueues or works. */
 const POINTS = CRASHPOINTS.filter((name) => !ELSEWHERE.has(name));

@@ -25,6 +25,18 @@ export const CANCEL_CRASHPOINTS = [
   'cancel-child-ended-before-rest',
 ] as const;
 
+/** Where a worker comes by that runs jobs which need a place: a lock, or one of those of their key. */
+export const PLACE_CRASHPOINTS = [
+  /** The job stands in line; it is still active. */
+  'place-refused-before-put-back',
+  /** The job has its place; its handler has not begun. */
+  'place-taken-before-run',
+  /** The handler has ended; the job has its place. */
+  'place-used-before-release',
+  /** The place was handed on; the job is still active. */
+  'place-released-before-end',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -42,14 +54,14 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS)[number];
+export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS | typeof PLACE_CRASHPOINTS)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS];
+export const CRASHPOINTS: readonly Crashpoint[] = [...JOB_CRASHPOINTS, ...CANVAS_CRASHPOINTS, ...CANCEL_CRASHPOINTS, ...PLACE_CRASHPOINTS];
 
 interface Armed {
   readonly name: string;

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
+import { concurrency, type ConcurrencyOptions } from './policies/concurrency.ts';
 import { lock, type LockOptions } from './policies/lock.ts';
 import type { Policy } from './policies/policy.ts';
+import { rateLimit, type RateLimitOptions } from './policies/rate-limit.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { assertName } from './task/name.ts';
 import { parseOptions, unknownOption } from './task/options.ts';
@@ -20,6 +22,10 @@ export interface TaskPolicies<Input = never> {
   readonly queue?: string;
   /** @defaultValue no retry */
   readonly retry?: RetryOptions;
+  /** @defaultValue none */
+  readonly concurrency?: ConcurrencyOptions<Input>;
+  /** @defaultValue none */
+  readonly rateLimit?: RateLimitOptions<Input>;
   /** @defaultValue none */
   readonly lock?: LockOptions<Input>;
 }
@@ -65,7 +71,7 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock];
+const CAPABILITIES: readonly Capability<any, any>[] = [concurrency, rateLimit, lock];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),

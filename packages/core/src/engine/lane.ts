@@ -150,6 +150,11 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
       if (verdict.delayMs !== undefined) job.opts.backoff = { type: 'fixed', delay: verdict.delayMs };
       throw verdict.error;
     case 'putBack':
+      if (verdict.move !== undefined) {
+        await verdict.move(token);
+        verdict.recorded?.();
+        throw new DelayedError();
+      }
       if (verdict.delayMs > 0) {
         await job.moveToDelayed(Date.now() + verdict.delayMs, token);
         verdict.recorded?.();

@@ -63,7 +63,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     },
     batches: false,
     store: createStore(producer, prefix),
-    storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`),
+    storeServer: redisStoreServer(producer, `{oxbow:${options.app}}:s:`, `${prefix}:`),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {

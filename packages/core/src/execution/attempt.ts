@@ -3,6 +3,7 @@ import type { ActiveJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { LeaseOwner } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
@@ -41,6 +42,8 @@ export interface Attempt {
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
   replacement: Plan | undefined;
+  /** For what a job that is put back waits. */
+  waitsFor: LeaseOwner | undefined;
 }
 
 export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
@@ -55,6 +58,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     given: undefined,
     origins: undefined,
     replacement: undefined,
+    waitsFor: undefined,
   };
 }
 

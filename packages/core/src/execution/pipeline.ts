@@ -1,11 +1,13 @@
 import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
+import { concurrency } from '../policies/concurrency.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { expired } from '../policies/expiry.ts';
 import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { rateLimit } from '../policies/rate-limit.ts';
 import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
@@ -41,6 +43,8 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
+  capabilityStep(concurrency),
+  capabilityStep(rateLimit),
   capabilityStep(lock),
 ];
 

@@ -8,6 +8,7 @@ import { toFailureRecord } from '../execution/failure.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { publicId } from '../task/id.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
 /**
@@ -21,7 +22,7 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
-      return { kind: 'putBack', delayMs: outcome.delayMs };
+      return { kind: 'putBack', delayMs: outcome.delayMs, move: parking(outcome.delayMs, attempt) };
     case 'replaced':
       return replace(attempt);
     case 'failed':
@@ -29,6 +30,18 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'expired':
       return fail(outcome.kind, outcome.error, attempt);
   }
+}
+
+/** Undefined for a job that waits for nothing but its time. Else it never rejects: a job that could not be parked starts again when its lock ends. */
+function parking(delayMs: number, { job, waitsFor, settings }: Attempt): ((token: string) => Promise<void>) | undefined {
+  if (waitsFor === undefined) return undefined;
+  return async (token) => {
+    try {
+      await settings.stores.leases.park({ place: waitsFor, job, token, delayMs });
+    } catch (error) {
+      settings.log.error({ err: error, job: publicId(job.id, job.queue) }, 'a job could not be put back; it starts again when its lock ends');
+    }
+  };
 }
 
 /** What replaces the job is there before the job waits for it. */
