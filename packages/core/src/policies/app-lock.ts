@@ -42,7 +42,7 @@ export interface LockSource {
 
 const DEFAULT_WAIT_MS = 10_000;
 /** Handed-over places are told by broadcast, which can be lost. */
-const LOOK_MS = 2000;
+const LOOK_MS = 4000;
 const MAX_PLACES = 1_000_000;
 
 const holdOptions: z.ZodType<HoldOptions> = z.strictObject({

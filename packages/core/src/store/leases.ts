@@ -50,7 +50,7 @@ export interface Parking {
 }
 
 /** So long after it has last asked, one who is no job stands in line, and so long a place that was handed to it is kept. */
-export const CALLER_KEPT_MS = 6000;
+export const CALLER_KEPT_MS = 10_000;
 
 /** What is broadcast when a place was handed to somebody who is no job. */
 export function leaseMessage(owner: string): string {
