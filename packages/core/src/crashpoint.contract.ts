@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, PLACE_CRASHPOINTS, PLACE_CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
+import { CANCEL_CRASHPOINTS, CANVAS_CRASHPOINTS, CRASHPOINTS, PLACE_CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';

@@ -176,8 +176,10 @@ interface Held {
 }
 
 function toHeldLock({ stores, log }: LockSource, lease: Lease, { name, ttlMs, askedAt }: Held): HeldLock {
-  const controller = new AbortController();
-  const kept: KeptLease = keepLease(stores.leases, lease, { ttlMs, askedAt, lost: () => controller.abort(new LeaseLostError(name)) });
+  // Few look at it, and it costs more than all else here.
+  let controller: AbortController | undefined;
+  const tell = (): void => controller?.abort(new LeaseLostError(name));
+  const kept: KeptLease = keepLease(stores.leases, lease, { ttlMs, askedAt, lost: tell });
   let releasing: Promise<boolean> | undefined;
   const release = (): Promise<boolean> => {
     kept.stop();
@@ -187,7 +189,13 @@ function toHeldLock({ stores, log }: LockSource, lease: Lease, { name, ttlMs, as
   return {
     key: name,
     fence: lease.fence,
-    signal: controller.signal,
+    get signal() {
+      if (controller === undefined) {
+        controller = new AbortController();
+        if (kept.isLost) tell();
+      }
+      return controller.signal;
+    },
     release,
     [Symbol.asyncDispose]: async () => {
       await release().catch((error: unknown) => log.warn({ err: error }, 'a lock could not be released; it is free when its lease ends'));

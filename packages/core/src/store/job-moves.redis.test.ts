@@ -19,13 +19,13 @@ onRedis((test) => {
   /** What a queue has in Redis, without times. */
   async function contents(queue: string): Promise<object> {
     const base = engine.queue(queue).toKey('');
-    const lists = await Promise.all(['wait', 'active'].map((list) => client.lrange(base + list, 0, -1)));
-    const sets = await Promise.all(['delayed', 'prioritized'].map((set) => client.zrange(base + set, 0, -1)));
+    const lists = await Promise.all(['wait', 'active'].map((list) => client.lrange(base + list, '0', '-1')));
+    const sets = await Promise.all(['delayed', 'prioritized'].map((set) => client.zrange(base + set, '0', '-1')));
     const [job, lock, stalled, marker, meta] = await Promise.all([
       client.hgetall(base + JOB),
       client.exists(`${base}${JOB}:lock`),
       client.smembers(`${base}stalled`),
-      client.zrange(`${base}marker`, 0, -1),
+      client.zrange(`${base}marker`, '0', '-1'),
       client.hgetall(`${base}meta`),
     ]);
     const events = await client.xrange(`${base}events`, '-', '+');

@@ -19,14 +19,13 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local base, key, owner, slots, queues = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local leases, fences, line, known = base .. 'l:' .. key, base .. 'f:' .. key, base .. 'w:' .. key, base .. 'v:' .. key
 ${JOB_MOVES}
+local function keepUntil(ends)
+  call('PEXPIREAT', leases, math.ceil(ends) + 1000)
+  call('PEXPIREAT', fences, math.ceil(ends) + 1000)
+end
 local function keep()
   local last = call('ZRANGE', leases, -1, -1, 'WITHSCORES')
-  if last[2] then
-    call('PEXPIREAT', leases, math.ceil(tonumber(last[2])) + 1000)
-    call('PEXPIREAT', fences, math.ceil(tonumber(last[2])) + 1000)
-  else
-    call('DEL', fences)
-  end
+  if last[2] then keepUntil(tonumber(last[2])) end
 end
 local function drop(who)
   call('ZREM', leases, who)
@@ -67,6 +66,11 @@ end`;
 /** ARGV from 6: ttl, whether it stands in line, for how long (-1: no end), queue and id of a job. Returns fence, ms, whether it stands in line. */
 const ACQUIRE = `${SETUP}
 local ttl, forMs, queue = tonumber(ARGV[6]), tonumber(ARGV[8]), ARGV[9]
+if call('EXISTS', leases, line) == 0 then
+  local fence = grant(owner, ttl)
+  keepUntil(now + ttl)
+  return { fence, 0, 0 }
+end
 fill()
 if call('ZSCORE', leases, owner) or call('ZCARD', leases) < slots then
   stepOut(owner)
@@ -109,8 +113,10 @@ const RELEASE = `${SETUP}
 local ends = call('ZSCORE', leases, owner)
 if not ends or call('HGET', fences, owner) ~= ARGV[6] then return 0 end
 drop(owner)
-fill()
-keep()
+if call('EXISTS', leases, line) > 0 then
+  fill()
+  keep()
+end
 return tonumber(ends) > now and 1 or 0`;
 
 const LEAVE = `${SETUP}
