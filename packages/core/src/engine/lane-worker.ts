@@ -80,6 +80,11 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     }
   }
 
+  /** Repeats a call that lost its connection, or found none, as BullMQ repeats the end of a job. */
+  async repeated(call: () => Promise<void>): Promise<void> {
+    await this['retryIfFailed'](call, { delayInMs: this.opts.runRetryDelay ?? 0 });
+  }
+
   override async processJob(job: FetchedJob, token: string, fetchNext?: () => boolean): Promise<void | FetchedJob> {
     try {
       return await super.processJob(job, token, fetchNext);

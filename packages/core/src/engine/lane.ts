@@ -126,19 +126,33 @@ export class BullLane implements Lane {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
+      if (verdict.kind === 'putBack') throw await this.#putBack(job, token, verdict);
       return verdict.kind === 'complete' ? verdict.value : await settle(job, token, verdict);
     } finally {
       // A job whose lock was lost can run here twice.
       if (this.#running.get(id) === running) this.#running.delete(id);
     }
   }
+
+  /** Returns what tells BullMQ so. A server that is away is waited for: what could not be put back would count as failed. */
+  async #putBack(job: Job, token: string, { delayMs, move, recorded }: Extract<Verdict, { readonly kind: 'putBack' }>): Promise<Error> {
+    const delayed = move !== undefined || delayMs > 0;
+    if (move !== undefined) await move(token);
+    else await this.#worker.repeated(() => (delayed ? job.moveToDelayed(Date.now() + delayMs, token) : toHead(job, token)));
+    recorded?.();
+    return delayed ? new DelayedError() : new WaitingError();
+  }
+}
+
+async function toHead(job: Job, token: string): Promise<void> {
+  await job.moveToWait(token);
 }
 
 /**
  * What BullMQ reads of the job's options when an attempt ends is set here, in memory: the verdict has decided, not the
  * stored options.
  */
-async function settle(job: Job, token: string, verdict: Exclude<Verdict, { readonly kind: 'complete' }>): Promise<never> {
+async function settle(job: Job, token: string, verdict: Exclude<Verdict, { readonly kind: 'complete' | 'putBack' }>): Promise<never> {
   switch (verdict.kind) {
     case 'fail':
       job.opts.attempts = job.attemptsMade + 1;
@@ -149,20 +163,6 @@ async function settle(job: Job, token: string, verdict: Exclude<Verdict, { reado
       job.opts.stackTraceLimit = KEPT_STACKS;
       if (verdict.delayMs !== undefined) job.opts.backoff = { type: 'fixed', delay: verdict.delayMs };
       throw verdict.error;
-    case 'putBack':
-      if (verdict.move !== undefined) {
-        await verdict.move(token);
-        verdict.recorded?.();
-        throw new DelayedError();
-      }
-      if (verdict.delayMs > 0) {
-        await job.moveToDelayed(Date.now() + verdict.delayMs, token);
-        verdict.recorded?.();
-        throw new DelayedError();
-      }
-      await job.moveToWait(token);
-      verdict.recorded?.();
-      throw new WaitingError();
     case 'park': {
       const parked = await park(job, token);
       verdict.recorded?.();

@@ -4,6 +4,7 @@ import type { Lease, LeaseStore } from '../store/leases.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
 import type { CapabilityCall } from './capability.ts';
 import type { Outcome } from './outcome.ts';
+import { putBackWhenAway } from './store-away.ts';
 
 export const DEFAULT_TTL_MS = 30_000;
 /** Below it a lease would end in the pauses that every process makes. */
@@ -49,7 +50,8 @@ export async function hold(
   const place = { key, owner: ownerOf(call.job), slots };
   const askedAt = performance.now();
   const wait = waitMs === 0 ? {} : { wait: { job: { id, queue }, forMs: waitMs } };
-  const acquired = await leases.acquire({ ...place, ttlMs, ...wait });
+  const acquired = await leases.acquire({ ...place, ttlMs, ...wait }).catch(putBackWhenAway);
+  if (acquired.kind === 'put-back') return acquired;
   if (acquired.kind === 'taken') {
     if (!acquired.waiting) throw new LockTakenError(name);
     call.waitsFor(place);

@@ -5,6 +5,7 @@ import type { Capability } from './capability.ts';
 import { ownerOf } from './hold.ts';
 import { storeKey } from './key.ts';
 import { leaveLock } from './lock.ts';
+import { putBackWhenAway } from './store-away.ts';
 
 /**
  * How often attempts of jobs with the same key start, of whatever task. One that may not start yet is put back until a time that is its
@@ -51,8 +52,10 @@ export const rateLimit: Capability<RateLimitOptions<never>, RateLimitSettings> =
   run: async (call, { key, ...rate }, next) => {
     const { job, input, stores } = call;
     const turn = `${ownerOf(job)}#${job.attemptsMade}`;
-    const delayMs = await stores.rates.take({ key: storeKey('rate', key(input as never)), turn, ...rate });
+    const request = { key: storeKey('rate', key(input as never)), turn, ...rate };
+    const delayMs = await stores.rates.take(request).catch(putBackWhenAway);
     if (delayMs === 0) return next();
+    if (typeof delayMs === 'object') return delayMs;
     await leaveLock(call);
     return { kind: 'put-back', delayMs, reason: 'rate_limit' };
   },

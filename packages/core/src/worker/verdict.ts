@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { crashpoint } from '../crashpoint.ts';
 import type { Verdict } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
@@ -9,7 +10,10 @@ import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { publicId } from '../task/id.ts';
+import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
+
+const RETRY_MS = 500;
 
 /**
  * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
@@ -32,14 +36,19 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
   }
 }
 
-/** Undefined for a job that waits for nothing but its time. Else it never rejects: a job that could not be parked starts again when its lock ends. */
+/** Undefined for a job that waits for nothing but its time. Else it never rejects, and tries until the store has it: what it moves is moved once. */
 function parking(delayMs: number, { job, waitsFor, settings }: Attempt): ((token: string) => Promise<void>) | undefined {
   if (waitsFor === undefined) return undefined;
   return async (token) => {
-    try {
-      await settings.stores.leases.park({ place: waitsFor, job, token, delayMs });
-    } catch (error) {
-      settings.log.error({ err: error, job: publicId(job.id, job.queue) }, 'a job could not be put back; it starts again when its lock ends');
+    for (;;) {
+      try {
+        return await settings.stores.leases.park({ place: waitsFor, job, token, delayMs });
+      } catch (error) {
+        settings.log.warn({ err: error, job: publicId(job.id, job.queue) }, 'a job could not be put back');
+        // It starts again when its lock ends.
+        if (!isAway(error)) return;
+        await wait(RETRY_MS);
+      }
     }
   };
 }
