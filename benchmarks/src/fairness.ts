@@ -43,11 +43,12 @@ class Account {
 
 async function ours(side: string, options: object): Promise<void> {
   const app = createApp({ name: `fair-${stamp}-${side.length}`, url, logLevel: 'silent', retention: { succeeded: { count: 100 } } });
-  let account: Account | undefined;
-  const task = app.task('work', { ...options, run: (tenant: string) => account?.run(tenant) });
-  app.on('task:started', () => void (account !== undefined && account.starts++));
+  const accounts: Account[] = [];
+  const task = app.task('work', { ...options, run: (tenant: string) => accounts[0]?.run(tenant) });
+  app.on('task:started', () => accounts.forEach((one) => one.starts++));
   await task.enqueueMany(jobs);
-  account = new Account();
+  const account = new Account();
+  accounts.push(account);
   await app.worker({ queues: { default: SLOTS } }).start();
   await account.finished;
   account.report(side);
@@ -62,7 +63,7 @@ async function raw(side: string): Promise<void> {
   const account = new Account();
   const run = async (job: Job<string>, token?: string): Promise<void> => {
     account.starts++;
-    const mutex = new Mutex(client as never, `${prefix}:${job.data}`, { lockTimeout: 10_000 });
+    const mutex = new Mutex(client as never, `${prefix}:${job.data}`, { lockTimeout: 10_000, acquireAttemptsLimit: 1 });
     if (!(await mutex.tryAcquire())) {
       await job.moveToDelayed(Date.now() + 1000, token);
       throw new DelayedError();
@@ -74,7 +75,12 @@ async function raw(side: string): Promise<void> {
     }
   };
   const connection = new Redis(url, { maxRetriesPerRequest: null });
-  const worker = new Worker<string>('work', run, { connection: connection as never, prefix, concurrency: SLOTS, removeOnComplete: { count: 100 } });
+  const worker = new Worker<string>('work', run, {
+    connection: connection as never,
+    prefix,
+    concurrency: SLOTS,
+    removeOnComplete: { count: 100 },
+  });
   await account.finished;
   account.report(side);
   await worker.close();
@@ -83,7 +89,9 @@ async function raw(side: string): Promise<void> {
   connection.disconnect();
 }
 
-console.log(`${tenants} tenants with one job each behind ${slow} jobs of ${SLOW_MS} ms of one tenant; ${SLOTS} slots; ms after the worker began\n`);
+console.log(
+  `${tenants} tenants with one job each behind ${slow} jobs of ${SLOW_MS} ms of one tenant; ${SLOTS} slots; ms after the worker began\n`,
+);
 console.log('| | first other | median other | last other | slow jobs done by then | fetches by then |\n|---|--:|--:|--:|--:|--:|');
 await ours('Oxbow, concurrency 1', { concurrency: { key: (tenant: string) => tenant, limit: 1 } });
 await ours('Oxbow, no limit (the slow tenant has all slots)', {});

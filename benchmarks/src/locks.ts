@@ -63,7 +63,11 @@ async function takeAndRelease(take: Take, callers: number, each: number, keyOf: 
     }),
   );
   const seconds = (performance.now() - began) / 1000;
-  return { perSecond: (callers * each) / seconds, p99WaitMs: at(waits, 0.99), commandsEach: ((await commands()) - before) / (callers * each) };
+  return {
+    perSecond: (callers * each) / seconds,
+    p99WaitMs: at(waits, 0.99),
+    commandsEach: ((await commands()) - before) / (callers * each),
+  };
 }
 
 /** Commands that clients have sent: those inside scripts are counted by Redis too, and left out here. */
@@ -121,7 +125,7 @@ async function rawJobs(name: string, count: number, around: (n: number, run: () 
 async function ownJobs(app: App, count: number, options: object): Promise<Figures> {
   let [done, finish] = [0, (): void => undefined];
   const finished = new Promise<void>((resolve) => (finish = resolve));
-  const task = app.task('noop', { ...options, run: (_: number) => void (++done === count && finish()) });
+  const task = app.task('noop', { ...options, run: () => void (++done === count && finish()) });
   await task.enqueueMany(Array.from({ length: count }, (_, n) => n));
   const began = performance.now();
   await app.worker({ queues: { default: 10 } }).start();
@@ -177,9 +181,21 @@ async function table(title: string, sides: Readonly<Record<string, Side>>): Prom
   }
 }
 
-await table('One caller, a lock of its own each time', of(takers, (take, name) => takeAndRelease(take, 1, 1500, (_, n) => `${name}:${n}`)));
-await table('50 callers, locks of their own', of(takers, (take, name) => takeAndRelease(take, 50, 100, (caller) => `${name}:${caller}`)));
-await table('20 callers, one lock', of(takers, (take, name) => takeAndRelease(take, 20, 15, () => name)));
-await table('20 callers, five places', of(permits, (take, name) => takeAndRelease(take, 20, 30, () => name)));
+await table(
+  'One caller, a lock of its own each time',
+  of(takers, (take, name) => takeAndRelease(take, 1, 1500, (_, n) => `${name}:${n}`)),
+);
+await table(
+  '50 callers, locks of their own',
+  of(takers, (take, name) => takeAndRelease(take, 50, 100, (caller) => `${name}:${caller}`)),
+);
+await table(
+  '20 callers, one lock',
+  of(takers, (take, name) => takeAndRelease(take, 20, 15, () => name)),
+);
+await table(
+  '20 callers, five places',
+  of(permits, (take, name) => takeAndRelease(take, 20, 30, () => name)),
+);
 await table(`${JOBS} no-op jobs, ten at a time, jobs/s`, jobSides);
 client.disconnect();

@@ -54,7 +54,12 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (typeof JOB_CRASHPOINTS | typeof CANVAS_CRASHPOINTS | typeof CANCEL_CRASHPOINTS | typeof PLACE_CRASHPOINTS)[number];
+export type Crashpoint = (
+  | typeof JOB_CRASHPOINTS
+  | typeof CANVAS_CRASHPOINTS
+  | typeof CANCEL_CRASHPOINTS
+  | typeof PLACE_CRASHPOINTS
+)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can

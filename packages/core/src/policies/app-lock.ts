@@ -130,7 +130,7 @@ class Waiting {
 
   async #stand(retryInMs: number, until: number): Promise<Taken> {
     const { name, ended } = this.#limits;
-    for (let lookInMs = retryInMs; ; ) {
+    for (let lookInMs = retryInMs; ;) {
       await this.#sleep(Math.min(lookInMs, LOOK_MS, until - performance.now()));
       ended.throwIfAborted();
       const answer = await this.#ask(true);

@@ -117,7 +117,11 @@ export function limitsContract(engine: TestEngine): void {
     it('give back what they took when an inner one refuses, and all jobs run', async () => {
       const { app, queue, name, work } = stage();
       const gate = new Gate();
-      const options = { queue, concurrency: { key: () => name('c'), limit: 1 }, rateLimit: { key: () => name('r'), limit: 3, per: '1h' as const } };
+      const options = {
+        queue,
+        concurrency: { key: () => name('c'), limit: 1 },
+        rateLimit: { key: () => name('r'), limit: 3, per: '1h' as const },
+      };
       const both = app.task(name('both'), { ...options, lock: { key: () => name('l') }, run: (n: number) => n });
       const free = app.task(name('free'), { ...options, run: () => gate.pass() });
       const putBack = recordSignals(app, 'task:put-back');

@@ -82,5 +82,4 @@ onRedis((test) => {
     });
     expect(await contents(ours)).toEqual(await contents(theirs));
   });
-
 });
