@@ -62,7 +62,7 @@ async function loosePins() {
   for (const file of files.filter((path) => basename(path) === 'package.json')) {
     const manifest = JSON.parse(await readFile(`${root}/${file}`, 'utf8'));
     for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
-      if (!/^\d+\.\d+\.\d+$/u.test(version)) found.push(`${file}: ${name} is "${version}", not an exact version`);
+      if (!/^\d+\.\d+\.\d+(?:-[\w.]+)?$/u.test(version)) found.push(`${file}: ${name} is "${version}", not an exact version`);
     }
   }
   return found;

@@ -26,6 +26,7 @@ import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
 import { Cancellations } from './policies/cancellation.ts';
+import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
@@ -282,6 +283,20 @@ export class App<Deps = unknown, Extra extends object = object> {
     return this.#deadLetters;
   }
 
+  /**
+   * The lock `key` of this app, the same one that jobs with the task option `lock` take. `await using` releases it.
+   * @throws LockTakenError when it did not become free within `wait`; OxbowError `invalid_options`, `invalid_key`, `closed`;
+   * EngineUnavailableError; the reason of `signal`
+   */
+  async lock(key: string, options?: HoldOptions): Promise<HeldLock> {
+    return takeLock(this.#locks, key, options);
+  }
+
+  /** One of `places` of the semaphore `key` of this app. Who uses the same key should give the same number. @throws as `lock` */
+  async semaphore(key: string, places: number, options?: HoldOptions): Promise<HeldLock> {
+    return takePlace(this.#locks, key, places, options);
+  }
+
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
   queue(name: string): BullQueue {
     assertName('queue', name);
@@ -321,6 +336,10 @@ export class App<Deps = unknown, Extra extends object = object> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #locks(): LockSource {
+    return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
   }
 
   async #close(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   CANVAS_CRASHPOINTS,
   CRASHPOINTS,
   DEAD_LETTER_CRASHPOINTS,
+  PLACE_CRASHPOINTS,
   RECORD_CRASHPOINTS,
   TRANSACTION_CRASHPOINTS,
   type Crashpoint,
@@ -26,6 +27,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...TRANSACTION_CRASHPOINTS,
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
+  ...PLACE_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

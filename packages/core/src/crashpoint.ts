@@ -65,6 +65,18 @@ export const DEAD_LETTER_CRASHPOINTS = [
   'replayed-before-forgotten',
 ] as const;
 
+/** Where a worker comes by that runs jobs which need a place: a lock, or one of those of their key. */
+export const PLACE_CRASHPOINTS = [
+  /** The job stands in line; it is still active. */
+  'place-refused-before-put-back',
+  /** The job has its place; its handler has not begun. */
+  'place-taken-before-run',
+  /** The handler has ended; the job has its place. */
+  'place-used-before-release',
+  /** The place was handed on; the job is still active. */
+  'place-released-before-end',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -89,6 +101,7 @@ export type Crashpoint = (
   | typeof TRANSACTION_CRASHPOINTS
   | typeof RECORD_CRASHPOINTS
   | typeof DEAD_LETTER_CRASHPOINTS
+  | typeof PLACE_CRASHPOINTS
 )[number];
 
 /**
@@ -103,6 +116,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...TRANSACTION_CRASHPOINTS,
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
+  ...PLACE_CRASHPOINTS,
 ];
 
 interface Armed {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
+import { concurrency, type ConcurrencyOptions } from './policies/concurrency.ts';
 import { deadLetter } from './policies/dead-letter.ts';
 import { delivery, type Delivery } from './policies/delivery.ts';
 import { debounce, type DebounceOptions } from './policies/debounce.ts';
@@ -10,6 +11,7 @@ import { lock, type LockOptions } from './policies/lock.ts';
 import { heartbeatOption, resolveHeartbeat, type HeartbeatOptions } from './policies/heartbeat.ts';
 import { isolateOption, resolveIsolation, type IsolateOptions } from './policies/isolation.ts';
 import type { Policy } from './policies/policy.ts';
+import { rateLimit, type RateLimitOptions } from './policies/rate-limit.ts';
 import { throttle, type ThrottleOptions } from './policies/throttle.ts';
 import { unique, type UniqueOptions } from './policies/unique.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
@@ -36,6 +38,10 @@ export interface TaskPolicies<Input = never> {
    * one of the two, or the start warns. @defaultValue none
    */
   readonly idempotency?: IdempotencyOptions<Input> | 'natural';
+  /** @defaultValue none */
+  readonly concurrency?: ConcurrencyOptions<Input>;
+  /** @defaultValue none */
+  readonly rateLimit?: RateLimitOptions<Input>;
   /** @defaultValue none */
   readonly lock?: LockOptions<Input>;
   /** At most one job with a key at a time; excludes `throttle` and `debounce`. Not for steps of a canvas. @defaultValue none */
@@ -97,7 +103,17 @@ const schema = z.custom<Schema>(
 
 /** Oxbow's own; in what order they wrap an attempt, the pipeline says. */
 // oxlint-disable-next-line no-explicit-any -- each is only ever given what its own schema has read
-const CAPABILITIES: readonly Capability<any, any>[] = [lock, idempotency, unique, throttle, debounce, delivery, deadLetter];
+const CAPABILITIES: readonly Capability<any, any>[] = [
+  concurrency,
+  rateLimit,
+  lock,
+  idempotency,
+  unique,
+  throttle,
+  debounce,
+  delivery,
+  deadLetter,
+];
 
 const own = {
   ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),

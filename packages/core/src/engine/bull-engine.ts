@@ -260,5 +260,5 @@ async function addOne(backend: IQueueBackend, job: NewJob): Promise<void> {
 function guarded(server: StoreServer, guard: <T>(call: () => Promise<T>) => Promise<T>): StoreServer {
   return server.kind === 'redis'
     ? { ...server, run: (lua, args) => guard(() => server.run(lua, args)) }
-    : { kind: 'sql', query: (text, params) => guard(() => server.query(text, params)) };
+    : { ...server, query: (text, params) => guard(() => server.query(text, params)) };
 }

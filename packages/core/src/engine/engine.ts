@@ -151,8 +151,8 @@ type Decision =
   | { readonly kind: 'fail'; readonly error: Error; readonly kept?: boolean }
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */
   | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | undefined }
-  /** Uses no attempt: back to the head of the queue, or delayed. */
-  | { readonly kind: 'putBack'; readonly delayMs: number }
+  /** Uses no attempt: back to the head of the queue, or delayed. `move` moves it instead, should it be given: under the token of its lock. */
+  | { readonly kind: 'putBack'; readonly delayMs: number; readonly move?: ((token: string) => Promise<void>) | undefined }
   /**
    * Uses no attempt: it waits for its children, which have been added to it while it ran, and then starts again, before
    * what has waited longer. At once, when none of them is to end any more.
@@ -247,8 +247,9 @@ export interface EngineFacts {
 /** A server that runs Lua scripts, each one round trip and atomic. */
 export interface RedisStoreServer {
   readonly kind: 'redis';
-  /** What the keys of all queues begin with. */
-  readonly jobs: string;
+  /** What the keys of all queues begin with, in BullMQ's layout; in the same slot. */
+  readonly queues: string;
+  readonly broadcastQueue: string;
   /** KEYS[1] is what all keys of the app's stores begin with. @throws EngineUnavailableError, OxbowError `engine_refused` */
   run(lua: string, args: readonly (string | number)[]): Promise<unknown>;
 }
@@ -256,6 +257,7 @@ export interface RedisStoreServer {
 /** A server that runs statements on the tables and functions of store/sql/schema.ts. */
 export interface SqlStoreServer {
   readonly kind: 'sql';
+  readonly broadcastQueue: string;
   /** @throws EngineUnavailableError, OxbowError `engine_refused` */
   query<Row>(text: string, params: readonly unknown[]): Promise<readonly Row[]>;
 }

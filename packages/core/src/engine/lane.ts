@@ -129,6 +129,7 @@ export class BullLane implements Lane {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
+      if (verdict.kind === 'putBack') throw await this.#putBack(running, verdict);
       if (verdict.kind !== 'complete') return await settle(running, verdict);
       if (verdict.flow !== undefined) followUp(job, verdict.flow);
       return verdict.value;
@@ -137,13 +138,27 @@ export class BullLane implements Lane {
       if (this.#running.get(id) === running) this.#running.delete(id);
     }
   }
+
+  /** Returns what tells BullMQ so. A server that is away is waited for: what could not be put back would count as failed. */
+  async #putBack(running: Running, { delayMs, move, recorded }: Extract<Verdict, { readonly kind: 'putBack' }>): Promise<Error> {
+    const { job, token } = running;
+    const delayed = move !== undefined || delayMs > 0;
+    if (move !== undefined) await move(token);
+    else await whenThere(running, () => (delayed ? job.moveToDelayed(Date.now() + delayMs, token) : toHead(job, token)));
+    recorded?.();
+    return delayed ? new DelayedError() : new WaitingError();
+  }
+}
+
+async function toHead(job: Job, token: string): Promise<void> {
+  await job.moveToWait(token);
 }
 
 /**
  * What BullMQ reads of the job's options when an attempt ends is set here, in memory: the verdict has decided, not the
  * stored options.
  */
-async function settle(running: Running, verdict: Exclude<Verdict, { readonly kind: 'complete' }>): Promise<never> {
+async function settle(running: Running, verdict: Exclude<Verdict, { readonly kind: 'complete' | 'putBack' }>): Promise<never> {
   const { job, token } = running;
   switch (verdict.kind) {
     case 'fail':
@@ -156,15 +171,6 @@ async function settle(running: Running, verdict: Exclude<Verdict, { readonly kin
       job.opts.stackTraceLimit = KEPT_STACKS;
       if (verdict.delayMs !== undefined) job.opts.backoff = { type: 'fixed', delay: verdict.delayMs };
       throw verdict.error;
-    case 'putBack':
-      if (verdict.delayMs > 0) {
-        await whenThere(running, () => job.moveToDelayed(Date.now() + verdict.delayMs, token));
-        verdict.recorded?.();
-        throw new DelayedError();
-      }
-      await whenThere(running, () => job.moveToWait(token));
-      verdict.recorded?.();
-      throw new WaitingError();
     case 'park': {
       const parked = await whenThere(running, () => park(job, token));
       verdict.recorded?.();

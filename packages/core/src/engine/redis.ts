@@ -66,7 +66,7 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     },
     batches: false,
     store: createStore(producer, keys),
-    storeServer: redisStoreServer(producer, keys),
+    storeServer: redisStoreServer(producer, keys.stores, `${prefix}:`),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
     workerOptions: (): WorkerOptions => {

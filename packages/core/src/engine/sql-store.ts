@@ -1,3 +1,4 @@
+import { BROADCAST_QUEUE } from './broadcast.ts';
 import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
@@ -32,7 +33,11 @@ SELECT job.* FROM unnest($1::text[], $2::text[]) AS wanted (queue, id)
 JOIN job ON job.queue = wanted.queue AND job.id = wanted.id`;
 
 export function sqlStoreServer(pool: SqlPool): SqlStoreServer {
-  return { kind: 'sql', query: async <Row>(text: string, params: readonly unknown[]) => (await pool.query<Row>(text, params)).rows };
+  return {
+    kind: 'sql',
+    broadcastQueue: BROADCAST_QUEUE,
+    query: async <Row>(text: string, params: readonly unknown[]) => (await pool.query<Row>(text, params)).rows,
+  };
 }
 
 export function createSqlStore(pool: SqlPool): JobStore {

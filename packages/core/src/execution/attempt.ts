@@ -5,6 +5,7 @@ import type { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { DeadLetterLimits } from '../store/dead-letters.ts';
+import type { LeaseOwner } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import type { Isolation, TaskDefinition } from '../task/definition.ts';
 import type { Envelope, FailureOrigin } from '../task/envelope.ts';
@@ -64,6 +65,8 @@ export interface Attempt {
   isolated: IsolatedHandler | undefined;
   /** Of a job that is a dead letter now. */
   buried: Buried | undefined;
+  /** For what a job that is put back waits. */
+  waitsFor: LeaseOwner | undefined;
 }
 
 /** What a worker tells of a dead letter. */
@@ -109,6 +112,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     unsettled: undefined,
     isolated: undefined,
     buried: undefined,
+    waitsFor: undefined,
   };
 }
 

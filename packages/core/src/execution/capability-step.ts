@@ -1,4 +1,5 @@
 import { settingsOf, type Capability, type CapabilityCall } from '../policies/capability.ts';
+import type { TaskDefinition } from '../task/definition.ts';
 import type { Attempt, Step } from './attempt.ts';
 
 /** A capability as a step: one comparison for tasks that do not use it. */
@@ -16,14 +17,17 @@ export function capabilityStep<Given, Settings>(capability: Capability<Given, Se
   };
 }
 
-function toCall({ job, given, settings, context }: Attempt): CapabilityCall {
+function toCall(attempt: Attempt): CapabilityCall {
+  const { job, given, settings, context, definition } = attempt;
   return {
     job,
     input: given,
+    task: definition as TaskDefinition,
     engine: settings.canvas.engine,
     stores: settings.stores,
     log: settings.log,
     abort: (reason) => context?.abort(reason),
     setFence: (fence) => context?.setFence(fence),
+    waitsFor: (place) => void (attempt.waitsFor = place),
   };
 }

@@ -1,6 +1,7 @@
 import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
+import { concurrency } from '../policies/concurrency.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
 import { debounce } from '../policies/debounce.ts';
 import { delivery } from '../policies/delivery.ts';
@@ -8,6 +9,7 @@ import { expired } from '../policies/expiry.ts';
 import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { rateLimit } from '../policies/rate-limit.ts';
 import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
 import { unique } from '../policies/unique.ts';
 import { postpone } from '../policies/unknown-task.ts';
@@ -49,10 +51,12 @@ export const STEPS: readonly Step[] = [
   { name: 'replacement', run: replacement },
   { name: 'canvas-input', run: canvasInput },
   { name: 'parse', run: parseInput },
-  capabilityStep(delivery),
   capabilityStep(unique),
   capabilityStep(debounce),
   { name: 'idempotency', run: claimInput },
+  capabilityStep(delivery),
+  capabilityStep(concurrency),
+  capabilityStep(rateLimit),
   capabilityStep(lock),
 ];
 

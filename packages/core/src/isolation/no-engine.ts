@@ -19,7 +19,7 @@ export function noEngine(): Engine {
     label: 'no engine (isolated task)',
     laneSize: Infinity,
     connected: false,
-    storeServer: { kind: 'sql', query: refuse },
+    storeServer: { kind: 'sql', broadcastQueue: '', query: refuse },
     transactions: undefined,
     feed: { watch: refuse, unwatch: () => undefined, listen: () => undefined, close: () => Promise.resolve() },
     open: () => Promise.resolve(FACTS),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ActiveJob, Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { LeaseOwner } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import type { Outcome } from './outcome.ts';
@@ -11,12 +12,15 @@ export interface CapabilityCall {
   /** In the form that producers give. */
   readonly input: unknown;
   readonly engine: Engine;
+  readonly task: Pick<TaskDefinition, 'name' | 'capabilities'>;
   readonly stores: Stores;
   readonly log: Logger;
   /** Aborts `ctx.signal`; the first reason stands. */
   readonly abort: (reason: Error) => void;
   /** What handlers get as `ctx.fence`. */
   readonly setFence: (fence: number) => void;
+  /** Of an attempt that ends as put back: for what the job waits. It is promoted when that was handed to it. */
+  readonly waitsFor: (place: LeaseOwner) => void;
 }
 
 /**

@@ -1,82 +1,64 @@
 import { z } from 'zod';
-import { LeaseLostError, LockTakenError } from '../errors.ts';
-import type { Lease, LeaseStore } from '../store/leases.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
-import type { Capability } from './capability.ts';
+import { settingsOf, type Capability, type CapabilityCall } from './capability.ts';
+import { hold, ownerOf, resolveTtl } from './hold.ts';
 import { storeKey } from './key.ts';
 
-/** One attempt at a time of all jobs with the same key, of whatever task. */
+/**
+ * One at a time of all jobs with the same key, of whatever task, and of all that `app.lock` gives. A delivery of a job that comes
+ * after a crash takes the job's own lock over, with a higher fence.
+ */
 export interface LockOptions<Input> {
-  /** Of which jobs one runs at a time: a short text made of the input. */
+  /** Of which jobs one runs at a time: a text of 1 to 1,024 characters, made of the input. */
   readonly key: (input: Input) => string;
-  /** How long the lock outlives a worker that dies; renewed each third of it. @defaultValue '30s' */
+  /** How long the lock outlives a worker that dies; renewed each third of it. At least 50 ms. @defaultValue '30s' */
   readonly ttl?: Duration;
-  /** When another job has it: come back when it may be free, without using an attempt or a slot; or fail the attempt. @defaultValue 'requeue' */
-  readonly wait?: 'requeue' | 'fail';
+  /**
+   * When another has it: wait in line without using an attempt or a slot, for ever or for so long; then, or at once, the attempt fails
+   * with a LockTakenError. @defaultValue 'requeue'
+   */
+  readonly wait?: 'requeue' | 'fail' | Duration;
 }
 
 interface LockSettings {
   readonly key: (input: never) => string;
   readonly ttlMs: number;
-  readonly wait: 'requeue' | 'fail';
+  readonly waitMs: number | undefined;
 }
-
-const DEFAULT_TTL_MS = 30_000;
 
 const schema: z.ZodType<LockOptions<never>> = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
   ttl: durationOption.optional(),
-  wait: z.enum(['requeue', 'fail']).optional(),
+  wait: durationOption.or(z.enum(['requeue', 'fail'])).optional(),
 }) as z.ZodType<LockOptions<never>>;
+
+/** How the store knows a lock: jobs and `app.lock` take the same ones. */
+export function lockKey(name: string): string {
+  return storeKey('lock', name);
+}
 
 export const lock: Capability<LockOptions<never>, LockSettings> = {
   option: 'lock',
   schema,
-  resolve: ({ key, ttl, wait = 'requeue' }, task) => ({
+  resolve: ({ key, ttl, wait }, task) => ({
     key,
-    ttlMs: ttl === undefined ? DEFAULT_TTL_MS : parseDuration(ttl, `task "${task}": lock.ttl`),
-    wait,
+    ttlMs: resolveTtl(ttl, `task "${task}": lock.ttl`),
+    waitMs: wait === undefined || wait === 'requeue' ? undefined : wait === 'fail' ? 0 : parseDuration(wait, `task "${task}": lock.wait`),
   }),
-  run: async ({ job, input, stores, abort, setFence }, { key: keyOf, ttlMs, wait }, next) => {
-    const name = keyOf(input as never);
-    const key = storeKey('lock', name);
-    // A redelivered job takes its own lock over.
-    const owner = `${job.id}@${job.queue}`;
-    const acquired = await stores.leases.acquire({ key, owner, ttlMs });
-    if (acquired.kind === 'taken') {
-      if (wait === 'fail') throw new LockTakenError(name);
-      return { kind: 'put-back', delayMs: acquired.endsInMs, reason: 'lock' };
-    }
-    const lease: Lease = { key, owner, fence: acquired.fence };
-    setFence(lease.fence);
-    const stop = keep(stores.leases, lease, ttlMs, () => abort(new LeaseLostError(name)));
-    try {
-      return await next();
-    } finally {
-      stop();
-      await stores.leases.release(lease);
-    }
+  run: (call, { key, ttlMs, waitMs }, next) => {
+    const name = key(call.input as never);
+    return hold(call, { key: lockKey(name), name, ttlMs, slots: 1, waitMs, reason: 'lock' }, (fence) => {
+      call.setFence(fence);
+      return next();
+    });
   },
 };
 
-/** Renews the lease each third of its time until it is stopped; `lost` is called at most once. */
-function keep(leases: LeaseStore, lease: Lease, ttlMs: number, lost: () => void): () => void {
-  let endsAt = performance.now() + ttlMs;
-  const timer = setInterval(() => {
-    const asked = performance.now();
-    leases.renew(lease, ttlMs).then(
-      (held) => {
-        if (held) endsAt = asked + ttlMs;
-        else end();
-      },
-      () => {
-        if (performance.now() >= endsAt) end();
-      },
-    );
-  }, ttlMs / 3);
-  const end = (): void => {
-    clearInterval(timer);
-    lost();
-  };
-  return () => clearInterval(timer);
+/** To be called when the job is put back outside its lock: what was handed to it meanwhile goes on to the next. */
+export async function leaveLock({ task, job, input, stores, log }: CapabilityCall): Promise<void> {
+  const settings = settingsOf(task, lock);
+  // One that has not been put back yet has asked for nothing.
+  if (settings === undefined || job.attemptsStarted - job.attemptsMade < 2) return;
+  const place = { key: lockKey(settings.key(input as never)), owner: ownerOf(job) };
+  await stores.leases.leave(place).catch((error: unknown) => log.debug({ err: error }, 'a lock that was handed over ends by itself'));
 }

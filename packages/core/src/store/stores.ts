@@ -5,15 +5,18 @@ import type { LeaseStore } from './leases.ts';
 import type { RecordStore } from './records.ts';
 import { redisBlockedJobs } from './redis/blocked-jobs.ts';
 import { redisDeadLetters } from './redis/dead-letters.ts';
+import type { RateStore } from './rates.ts';
 import { redisLeases } from './redis/leases.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
 import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
 import { sqlDeadLetters } from './sql/dead-letters.ts';
+import { redisRates } from './redis/rates.ts';
 import { sqlLeases } from './sql/leases.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
 import type { StepStore } from './steps.ts';
+import { sqlRates } from './sql/rates.ts';
 
 /** What holds Oxbow's own small state, by what is held. */
 export interface Stores {
@@ -22,6 +25,7 @@ export interface Stores {
   readonly steps: StepStore;
   readonly deadLetters: DeadLetterStore;
   readonly blockedJobs: BlockedJobStore;
+  readonly rates: RateStore;
 }
 
 /** Nothing is connected yet. */
@@ -32,6 +36,7 @@ export function createStores(server: StoreServer): Stores {
 function redisStores(server: RedisStoreServer): Stores {
   return {
     leases: redisLeases(server),
+    rates: redisRates(server),
     records: redisRecords(server),
     steps: redisSteps(server),
     deadLetters: redisDeadLetters(server),
@@ -42,6 +47,7 @@ function redisStores(server: RedisStoreServer): Stores {
 function sqlStores(server: SqlStoreServer): Stores {
   return {
     leases: sqlLeases(server),
+    rates: sqlRates(server),
     records: sqlRecords(server),
     steps: sqlSteps(server),
     deadLetters: sqlDeadLetters(server),

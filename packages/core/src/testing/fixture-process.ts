@@ -35,6 +35,8 @@ export interface FixtureConfig {
   readonly drain?: { readonly soft: number; readonly hard: number };
   /** Adds jobs of `note` until so many are acknowledged in the ledger. */
   readonly produce?: number;
+  /** Another task than `note`. */
+  readonly produces?: 'guarded';
   /** Of canvas.fixture.ts: enqueues its canvases before its worker starts. */
   readonly begin?: boolean;
   /** Of dead-letters.fixture.ts: which tasks get `produce` jobs each. */
@@ -47,7 +49,11 @@ export interface FixtureConfig {
   readonly others?: readonly string[];
 }
 
-export type FixtureRequest = { readonly enqueue: string; readonly input?: unknown } | { readonly watch: string };
+export type FixtureRequest =
+  | { readonly enqueue: string; readonly input?: unknown }
+  | { readonly watch: string }
+  /** Takes `app.lock`, if it is free, and keeps it. */
+  | { readonly lock: string; readonly ttl: number };
 
 export interface FixtureMessage {
   /** A signal's name, `enqueued` or `ended`. */
@@ -56,6 +62,8 @@ export interface FixtureMessage {
   readonly orphans?: readonly string[];
   readonly offsetMs?: number;
   readonly running?: number;
+  /** Of `locked`. */
+  readonly fence?: number;
   /** Of `worker:blocked`. */
   readonly ms?: number;
   readonly jobs?: readonly { readonly id: string; readonly task: string }[];
@@ -140,6 +148,14 @@ export class FixtureProcess {
   async runEnded(id: string): Promise<string | undefined> {
     this.#send({ watch: id });
     return (await this.told('run-ended', (one) => one.id === id, RUN_MS)).code;
+  }
+
+  /** Takes a lock in the process, if it is free; its fence. */
+  async lock(lock: string, ttl: number): Promise<number | undefined> {
+    const answers = (): FixtureMessage[] => this.messages.filter(({ name }) => name === 'locked' || name === 'lock-refused');
+    const before = answers().length;
+    this.#send({ lock, ttl });
+    return (await until('an answer to the lock', () => answers()[before])).fence;
   }
 
   signal(signal: NodeJS.Signals): void {

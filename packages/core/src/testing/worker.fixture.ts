@@ -101,6 +101,18 @@ const tasks = {
       throw new Error('first');
     },
   }),
+  /** One at a time, of two that may: notes its fence. */
+  guarded: app.task('guarded', {
+    queue,
+    concurrency: { key: () => 'pair', limit: 2, ttl: 1500 },
+    lock: { key: () => 'one', ttl: 1500 },
+    run: async (n: number, ctx) => {
+      write('enter', `${n} ${ctx.fence}`);
+      await wait(5);
+      effect(ctx.id);
+      write('leave', `${n} ${ctx.fence}`);
+    },
+  }),
   slow: app.task('slow', {
     queue,
     run: async (ms: number) => {
@@ -127,6 +139,11 @@ process.on('message', (request: FixtureRequest) => void answer(request));
 process.channel?.unref();
 
 async function answer(request: FixtureRequest): Promise<void> {
+  if ('lock' in request) {
+    const lock = await app.lock(request.lock, { ttl: request.ttl, wait: 'fail' }).catch(() => undefined);
+    tell({ name: lock === undefined ? 'lock-refused' : 'locked', ...(lock === undefined ? {} : { fence: lock.fence }) });
+    return;
+  }
   if ('enqueue' in request) {
     const task = tasks[request.enqueue as keyof typeof tasks] as { enqueue(input: unknown): Promise<{ id: string }> };
     tell({ name: 'enqueued', id: (await task.enqueue(request.input ?? null)).id });
@@ -139,7 +156,7 @@ async function answer(request: FixtureRequest): Promise<void> {
 
 async function produce(upTo: number): Promise<void> {
   for (let n = entries(config.ledger, 'ack').length; n < upTo; n++) {
-    const handle = await tasks.note.enqueue(n);
+    const handle = await tasks[config.produces ?? 'note'].enqueue(n);
     write('ack', `${n} ${handle.id}`);
   }
   tell({ name: 'produced' });

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { crashpoint } from '../crashpoint.ts';
 import type { Verdict } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
@@ -11,9 +12,13 @@ import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { bury } from './burial.ts';
+import { publicId } from '../task/id.ts';
+import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
 const WORKER = `${hostname()}:${process.pid}`;
+
+const RETRY_MS = 500;
 
 /**
  * The outcome as the engine is told it. A final failure is written into the job's data first: a redelivery after a
@@ -26,7 +31,7 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
-      return { kind: 'putBack', delayMs: outcome.delayMs };
+      return { kind: 'putBack', delayMs: outcome.delayMs, move: parking(outcome.delayMs, attempt) };
     case 'replaced':
       return replace(attempt);
     case 'failed':
@@ -40,6 +45,23 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
 function forgetting({ context }: Attempt): Pick<Verdict, 'recorded'> {
   const steps = context?.steps;
   return steps === undefined ? {} : { recorded: () => steps.forget() };
+}
+
+/** Undefined for a job that waits for nothing but its time. Else it never rejects, and tries until the store has it: what it moves is moved once. */
+function parking(delayMs: number, { job, waitsFor, settings }: Attempt): ((token: string) => Promise<void>) | undefined {
+  if (waitsFor === undefined) return undefined;
+  return async (token) => {
+    for (;;) {
+      try {
+        return await settings.stores.leases.park({ place: waitsFor, job, token, delayMs });
+      } catch (error) {
+        settings.log.warn({ err: error, job: publicId(job.id, job.queue) }, 'a job could not be put back');
+        // It starts again when its lock ends.
+        if (!isAway(error)) return;
+        await wait(RETRY_MS);
+      }
+    }
+  };
 }
 
 /** What replaces the job is there before the job waits for it. */

@@ -18,10 +18,10 @@ local function forget(id)
   call('ZREM', of(fingerprint), id)
   if call('EXISTS', of(fingerprint)) == 0 then call('HDEL', groups, fingerprint) end
 end
-local function purge(id, jobs)
+local function purge(id, queues)
   forget(id)
   local job, queue = string.match(id, '^(.*)@([^@]*)$')
-  local base = jobs .. ':' .. queue .. ':'
+  local base = queues .. queue .. ':'
   if call('ZREM', base .. 'failed', job) == 0 then return 0 end
   local key = base .. job
   call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed', key .. ':unsuccessful')
@@ -108,7 +108,7 @@ return removed`;
 export function redisDeadLetters(server: RedisStoreServer): DeadLetterStore {
   return {
     add: async ({ id, kind }, { ageMs, count }) =>
-      (await server.run(ADD, [id, kind.fingerprint, JSON.stringify(kind), ageMs, count, server.jobs])) as number,
+      (await server.run(ADD, [id, kind.fingerprint, JSON.stringify(kind), ageMs, count, server.queues])) as number,
     page: async ({ limit, before, fingerprint = '', task = '', queue = '' }) => {
       const flat = (await server.run(PAGE, [limit, before?.at ?? '', before?.id ?? '', fingerprint, task, queue])) as string[];
       return inRows(flat, 4).map(([id = '', at, print = '', its = '']) => ({ id, at: Number(at), fingerprint: print, task: its }));
@@ -126,7 +126,7 @@ export function redisDeadLetters(server: RedisStoreServer): DeadLetterStore {
     forget: async (ids) => {
       if (ids.length > 0) await server.run(FORGET, ids);
     },
-    purge: async (ids) => (ids.length === 0 ? 0 : ((await server.run(PURGE, [server.jobs, ...ids])) as number)),
+    purge: async (ids) => (ids.length === 0 ? 0 : ((await server.run(PURGE, [server.queues, ...ids])) as number)),
   };
 }
 

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { lockContract } from './lock.contract.ts';
+
+onPostgres(lockContract);

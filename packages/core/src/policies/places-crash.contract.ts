@@ -1,0 +1,74 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { PLACE_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
+import type { TestEngine } from '../testing/engines.ts';
+import { entries, fixtureConfig, FixtureProcess, readLedger } from '../testing/fixture-process.ts';
+import { until } from '../testing/until.ts';
+import { withApp } from '../testing/with-app.ts';
+
+const JOBS = 10;
+const CLOCK = fileURLToPath(import.meta.resolve('@oxbow/faults/shifted-clock'));
+const FIVE_MINUTES_MS = 300_000;
+
+/** Processes that die, or whose clock is off, while they have a place or wait for one. */
+export function placesCrashContract(engine: TestEngine, points: readonly Crashpoint[] = PLACE_CRASHPOINTS): void {
+  describe('a worker whose jobs need a place', { timeout: 60_000 }, () => {
+    it.each(points)('that dies at %s: all jobs run, one at a time, and no effect happens twice', async (name) => {
+      const config = { ...(await fixtureConfig(engine, 'places')), produce: JOBS, produces: 'guarded' } as const;
+      const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: `${name}:4` } });
+      expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+      const second = new FixtureProcess(config);
+      await second.told('produced');
+      const ids = entries(config.ledger, 'ack').map((entry) => entry.split(' ')[1] ?? '');
+      const statuses = await Promise.all(ids.map((id) => second.ended(id)));
+      expect(statuses.map(({ status }) => status)).toEqual(Array.from({ length: JOBS }, () => 'succeeded'));
+      const effects = entries(config.ledger, 'effect');
+      expect(ids.filter((id) => !effects.includes(id))).toEqual([]);
+      expect(new Set(effects).size).toBe(effects.length);
+      expectOneAtATime(config.ledger);
+    });
+  });
+
+  describe('a process whose clock is five minutes off', { timeout: 60_000 }, () => {
+    it('breaks nobody’s lock, keeps its own, and does not fetch', async () => {
+      const config = await fixtureConfig(engine, 'skewed');
+      const app = withApp(engine, { name: config.app });
+      const env = { OXBOW_CLOCK_SHIFT_MS: String(FIVE_MINUTES_MS) };
+      const off = new FixtureProcess(config, { imports: [CLOCK], env });
+      const mine = await app.lock('k', { ttl: 10_000 });
+      await off.told('engine:clock-skewed');
+      expect(await off.lock('k', 1000)).toBeUndefined();
+      await mine.release();
+      const fence = await off.lock('k', 1500);
+      expect(Number(fence)).toBeGreaterThan(mine.fence);
+      const begun = performance.now();
+      await until('its lock has outlived its ttl', async () => {
+        await expect(app.lock('k', { wait: 'fail' })).rejects.toMatchObject({ code: 'lock_taken' });
+        return performance.now() - begun > 1800;
+      });
+      await off.kill('SIGKILL');
+      const next = await app.lock('k');
+      expect(next.fence).toBeGreaterThan(Number(fence));
+      await next.release();
+    });
+  });
+}
+
+/** Fences rise from one to the next, and nobody enters before the one before has left, or its process was killed: once. */
+function expectOneAtATime(ledger: string): void {
+  let last = 0;
+  let inside: string | undefined;
+  let killed = 0;
+  for (const { word, about } of readLedger(ledger)) {
+    if (word === 'enter') {
+      if (inside !== undefined) killed++;
+      const fence = Number(about.split(' ')[1]);
+      expect(fence).toBeGreaterThan(last);
+      [last, inside] = [fence, about];
+    } else if (word === 'leave') {
+      expect(about).toBe(inside);
+      inside = undefined;
+    }
+  }
+  expect(killed).toBeLessThanOrEqual(1);
+}

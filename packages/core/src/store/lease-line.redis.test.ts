@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { leaseLineContract } from './lease-line.contract.ts';
+
+onRedis(leaseLineContract);

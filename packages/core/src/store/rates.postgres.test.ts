@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { ratesContract } from './rates.contract.ts';
+
+onPostgres(ratesContract);
