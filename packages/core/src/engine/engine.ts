@@ -254,9 +254,10 @@ export interface Engine {
    * meanwhile. Three round trips; one when the job is none that can be ended. When the process dies in the middle the job
    * has its new data and starts some seconds later: who runs it must look there first. Retention removes it as any failed
    * job, at the next end of one that a worker runs.
+   * @param meanwhile - is called when the job is taken, so that nobody else decides how it ends, and has not ended.
    * @throws EngineUnavailableError; OxbowError `engine_refused`
    */
-  end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow>;
+  end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow>;
   /**
    * Tells every process of the app that listens, this one too; at most once, in order, lost when nobody listens.
    * @throws EngineUnavailableError; OxbowError `engine_refused`

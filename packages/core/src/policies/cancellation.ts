@@ -9,6 +9,8 @@ export interface Cancellation {
   readonly reason: string;
   /** Of this job, and of nothing that belongs to it. */
   readonly alone?: boolean;
+  /** Its last job runs, and may end otherwise yet: until then nothing else of the run is ended. */
+  readonly undecided?: boolean;
 }
 
 const MAX_KNOWN = 10_000;
@@ -21,6 +23,7 @@ export class Cancellations {
   readonly #known = new Map<string, Cancellation>();
 
   add(cancellation: Cancellation): void {
+    if (cancellation.undecided === true && this.#known.has(cancellation.id)) return;
     this.#known.set(cancellation.id, cancellation);
     if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value as string);
   }
@@ -32,7 +35,7 @@ export class Cancellations {
     if (own !== undefined) return own;
     for (let at = 1; at < jobId.length; at++) {
       const found = BELONGS.test(jobId.slice(at, at + 2)) ? this.#known.get(jobId.slice(0, at)) : undefined;
-      if (found !== undefined && found.alone !== true) return found;
+      if (found !== undefined && found.alone !== true && found.undecided !== true) return found;
     }
     return undefined;
   }
@@ -64,7 +67,13 @@ export function fromMessage(message: string): Cancellation | undefined {
 
 /** Of JSON that should be one; undefined when it is not. */
 export function toCancellation(json: unknown): Cancellation | undefined {
-  const { id, end, reason, alone } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const { id, end, reason, alone, undecided } = (json ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || typeof reason !== 'string') return undefined;
-  return { id, end: end === 'expired' ? 'expired' : 'cancelled', reason, ...(alone === true ? { alone } : {}) };
+  return {
+    id,
+    end: end === 'expired' ? 'expired' : 'cancelled',
+    reason,
+    ...(alone === true ? { alone } : {}),
+    ...(undecided === true ? { undecided } : {}),
+  };
 }
