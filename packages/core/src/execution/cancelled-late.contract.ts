@@ -21,7 +21,9 @@ const ENDING = { end: 'cancelled', reason: 'not wanted any more' } as const;
 export function cancelledLateContract(engine: TestEngine): void {
   it('a run that fails meanwhile has failed: its members go on, and its error handler runs', async () => {
     const { app, gate, alarms, waits, later, alarm } = await stage(engine);
-    const run = await group([waits.si('fails'), later]).onError(alarm.s()).enqueue();
+    const run = await group([waits.si('fails'), later])
+      .onError(alarm.s())
+      .enqueue();
     await until('the member runs', () => gate.arrived === 1);
     const slow = pausing(openOwn(engine, app), run, async () => {
       gate.open();
@@ -85,7 +87,10 @@ async function stage(engine: TestEngine): Promise<Stage> {
       return how;
     },
   });
-  const later = app.task('later', { queue: 'work', run: () => 'later' }).si(undefined).with({ delay: '1h' });
+  const later = app
+    .task('later', { queue: 'work', run: () => 'later' })
+    .si(undefined)
+    .with({ delay: '1h' });
   const alarm = app.task('alarm', { queue: 'work', run: (failure: CanvasFailure) => void alarms.push(failure) });
   await startWorker(app, { queues: { work: 5 } });
   return { app, gate, alarms, waits, later, alarm };
