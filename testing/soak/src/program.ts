@@ -18,6 +18,8 @@ if (orders.role === 'worker') process.channel?.unref();
 
 if (orders.role === 'worker') {
   app.on('worker:ready', () => tell({ kind: 'ready' }));
+  // `after-ack-before-signal` lies where somebody is told.
+  app.on('task:succeeded', () => undefined);
   await app
     .worker({
       queues: Object.fromEntries(QUEUES.map((queue) => [queue, orders.concurrency])),
