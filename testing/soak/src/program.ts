@@ -14,6 +14,8 @@ process.on('message', (request: Request) => {
   answer(request).then(tell, (error: unknown) => tell({ kind: 'refused', message: String(error) }));
 });
 process.on('disconnect', () => process.exit(1));
+// The harness may have ended while this was loading.
+if (!process.connected) process.exit(1);
 if (orders.role === 'worker') process.channel?.unref();
 
 if (orders.role === 'worker') {
