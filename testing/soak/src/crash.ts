@@ -37,15 +37,15 @@ export async function crash(engine: EngineName, options: CrashOptions): Promise<
       }));
       rows.push({ canvas, point, ...result });
       const mark = result.findings.length === 0 ? 'ok  ' : 'RED ';
-      options.say(
-        `${mark} ${engine} ${point} · ${canvas}: ${result.crashes} crashes${result.findings.map((one) => `\n     ${one}`).join('')}`,
-      );
+      const name = `${engine} ${point} · ${canvas}`;
+      options.say(`${mark} ${name}: ${result.crashes} crashes`);
+      for (const finding of result.findings) options.say(`failed: crash ${name}: ${finding}`);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
   const unreached = options.sample === undefined && options.canvas === undefined ? pointsWithout(rows) : [];
   options.say(`\n${toMarkdown(engine, rows)}\n`);
-  for (const point of unreached) options.say(`RED  ${engine} ${point}: no worker came by`);
+  for (const point of unreached) options.say(`failed: crash ${engine} ${point}: no worker came by`);
   const failed = rows.filter(({ findings }) => findings.length > 0).length + unreached.length;
   return { passed: rows.length - failed + unreached.length, failed };
 }

@@ -31,7 +31,7 @@ export interface Evidence {
 }
 
 /** Jobs that have not ended, in all queues. */
-export async function openJobs(app: App): Promise<number> {
+export async function openJobs(app: Pick<App, 'queue'>): Promise<number> {
   const counts = await Promise.all(QUEUES.map((queue) => app.queue(queue).getJobCounts()));
   return counts.reduce(
     (sum, count) => sum + Object.entries(count).reduce((open, [state, jobs]) => open + (FINAL.includes(state) ? 0 : jobs), 0),

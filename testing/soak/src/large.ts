@@ -50,7 +50,7 @@ export async function large(
       ...(produced <= LIMIT_MIB ? [] : [`the producer took more than ${LIMIT_MIB} MiB`]),
       ...(peak <= LIMIT_MIB ? [] : [`the worker took more than ${LIMIT_MIB} MiB`]),
     ];
-    for (const text of wrong) say(`RED  ${engine}: ${text}`);
+    for (const text of wrong) say(`failed: soak --large ${engine}: ${text}`);
     return { passed: wrong.length === 0 ? 1 : 0, failed: wrong.length };
   } finally {
     await Promise.all([producer.end(), worker?.end()]);

@@ -28,10 +28,14 @@ const { usable, missing } = usableEngines(values.engine);
 let passed = 0;
 let failed = 0;
 
-for (const engine of missing) say(`${engine}: not run: there is no server program`);
+// CI repeats the lines that begin with `failed: ` at the end of its output.
+for (const engine of missing) say(`${inCi ? 'failed: ' : ''}${engine}: not run: there is no server program`);
 if (inCi) failed += missing.length;
 for (const engine of usable) {
-  const counts = await measure(engine);
+  const counts = await measure(engine).catch((error: unknown) => {
+    say(`failed: ${positionals[0] ?? 'soak'} ${engine}: could not be measured: ${String(error)}`);
+    return { passed: 0, failed: 1 };
+  });
   passed += counts.passed;
   failed += counts.failed;
 }

@@ -14,10 +14,14 @@ process.on('message', (request: Request) => {
   answer(request).then(tell, (error: unknown) => tell({ kind: 'refused', message: String(error) }));
 });
 process.on('disconnect', () => process.exit(1));
+// The harness may have ended while this was loading.
+if (!process.connected) process.exit(1);
 if (orders.role === 'worker') process.channel?.unref();
 
 if (orders.role === 'worker') {
   app.on('worker:ready', () => tell({ kind: 'ready' }));
+  // `after-ack-before-signal` lies where somebody is told.
+  app.on('task:succeeded', () => undefined);
   await app
     .worker({
       queues: Object.fromEntries(QUEUES.map((queue) => [queue, orders.concurrency])),

@@ -42,10 +42,12 @@ export async function soak(
     const round = await runRound(site, seed, rounds.length);
     rounds.push(round);
     const findings = findingsOf(round);
+    const name = `${engine} seed ${seed}, round ${rounds.length}`;
     say(
-      `${findings.length === 0 ? 'ok  ' : 'RED '} ${engine} seed ${seed}, round ${rounds.length}: ${round.runs} runs (${round.failedRuns} failed, ` +
-        `${round.cancelledRuns} cancelled), ${round.jobs} jobs, ${round.kills} kills${findings.map((one) => `\n     ${one}`).join('')}`,
+      `${findings.length === 0 ? 'ok  ' : 'RED '} ${name}: ${round.runs} runs (${round.failedRuns} failed, ` +
+        `${round.cancelledRuns} cancelled), ${round.jobs} jobs, ${round.kills} kills`,
     );
+    for (const finding of findings) say(`failed: soak ${name}: ${finding}`);
   }
   say(`\n${toMarkdown(engine, rounds)}\n`);
   const runs = rounds.reduce((sum, round) => sum + round.runs, 0);

@@ -50,10 +50,13 @@ export async function outcomeOf(run: RunHandle, withinMs: number): Promise<Outco
   }
 }
 
-/** Resolves when no job is open, or at the deadline. */
-export async function settle(app: App, withinMs: number, wait: (ms: number) => Promise<unknown>): Promise<void> {
+/**
+ * Resolves when no job is open, or at the deadline. It looks twice: queues are counted one after the other, so that a job which
+ * publishes another and ends between two counts hides both.
+ */
+export async function settle(app: Pick<App, 'queue'>, withinMs: number, wait: (ms: number) => Promise<unknown>): Promise<void> {
   const deadline = performance.now() + withinMs;
-  while ((await openJobs(app)) > 0 && performance.now() < deadline) await wait(100);
+  for (let quiet = 0; quiet < 2 && performance.now() < deadline; await wait(100)) quiet = (await openJobs(app)) === 0 ? quiet + 1 : 0;
 }
 
 export async function judge(

@@ -110,6 +110,19 @@ describe('a walk along a canvas', () => {
     ];
     expect(findings(tree, ...told)).toEqual([]);
   });
+
+  it('takes a quorum that was missed because members were cancelled for a failure', () => {
+    const inner = group([step('a'), step('b')], { join: { quorum: 2 } });
+    const settled = chain([group([inner], { join: 'settle' }), step('c')]);
+    const tree = group([step('d', { fail: 'always' }), settled], { cancelRest: true });
+    const told = [
+      { label: 'a', from: 'start', gave: 1 },
+      { label: 'b', from: 'start' },
+      { label: 'c', from: [{ status: 'failed', error: { name: 'QuorumError' } }], gave: 3 },
+      { label: 'd', from: 'start' },
+    ];
+    expect(findings(tree, ...told)).toEqual([]);
+  });
 });
 
 it('a random canvas is the same for the same seed', () => {

@@ -107,8 +107,11 @@ export class Walk {
         return values.length === members.length ? { kind: 'value', value: values } : { kind: 'failed', group: isBefore };
       case 'settle':
         return { kind: 'value', value: came.map((one) => (one.kind === 'value' ? { status: 'succeeded', value: one.value } : FAILED)) };
-      default:
+      case 'ignore':
         return { kind: 'value', value: values };
+      default:
+        // Members that were cancelled are missing.
+        return values.length < join.quorum ? { kind: 'failed', group: isBefore } : { kind: 'value', value: values };
     }
   }
 

@@ -129,11 +129,11 @@ export class BullEngine implements Engine {
     return this.#inPages(places, (page) => store.findMany?.(page) ?? Promise.all(page.map((place) => this.#find(place))));
   }
 
-  async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow> {
+  async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow> {
     await this.#ready();
     const { store, guard } = { store: this.#driver.store, guard: <T>(call: () => Promise<T>) => this.#driver.guard(call) };
     try {
-      return await endJob({ store, guard, backend: this.#backend(place.queue) }, { place, data, reason });
+      return await endJob({ store, guard, backend: this.#backend(place.queue) }, { place, data, reason, meanwhile });
     } catch (error) {
       throw toCallersError(error, this.label);
     }

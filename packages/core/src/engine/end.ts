@@ -11,6 +11,7 @@ export interface Ending {
   readonly place: JobPlace;
   readonly data: (stored: unknown) => unknown;
   readonly reason: string;
+  readonly meanwhile: (() => Promise<void>) | undefined;
 }
 
 /** What of an engine it needs; `guard` is the driver's. */
@@ -24,7 +25,7 @@ export interface EndingEngine {
  * Takes the job as a worker does, under a token of this call's own, with its new data; then fails it as a worker does, so
  * that events and its parent are BullMQ's own matter.
  */
-export async function endJob({ store, backend, guard }: EndingEngine, { place, data, reason }: Ending): Promise<EndedHow> {
+export async function endJob({ store, backend, guard }: EndingEngine, { place, data, reason, meanwhile }: Ending): Promise<EndedHow> {
   const token = `oxbow-end:${randomUUID()}`;
   let found = await guard(() => store.take(place, { token, lockMs: LOCK_MS }));
   for (;;) {
@@ -36,6 +37,7 @@ export async function endJob({ store, backend, guard }: EndingEngine, { place, d
     }
     if (found !== 'taken') return found;
     crashpoint('end-taken-before-failed');
+    await meanwhile?.();
     if (await fail(guard, backend, { id: place.id, token, reason })) return 'ended';
     // Its lock has ended meanwhile.
     found = await guard(() => store.take(place, { token, lockMs: LOCK_MS }));

@@ -371,9 +371,10 @@ export interface Engine {
    * meanwhile. Three round trips; one when the job is none that can be ended. When the process dies in the middle the job
    * has its new data and starts some seconds later: who runs it must look there first. Retention removes it as any failed
    * job, at the next end of one that a worker runs.
+   * @param meanwhile - is called when the job is taken, so that nobody else decides how it ends, and has not ended.
    * @throws EngineUnavailableError; OxbowError `engine_refused`
    */
-  end(place: JobPlace, data: (stored: unknown) => unknown, reason: string): Promise<EndedHow>;
+  end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow>;
   /**
    * Replaces the data of a job by what `change` makes of it, unless it has changed since it was `seen`: then `change` is called
    * again, with what it is now. Undefined leaves it as it is. One round trip, and one more for each time that it had changed.

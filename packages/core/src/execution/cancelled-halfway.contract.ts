@@ -9,9 +9,12 @@ import type { TestEngine } from '../testing/engines.ts';
 import { until } from '../testing/until.ts';
 import { startWorker, withApp } from '../testing/with-app.ts';
 
+/** After the marker the run's last job: it is taken, and the rest of the run has not ended. */
+const TAKEN = 'end-taken-before-failed:2';
+
 /** Who cancels a run, and dies at it. */
 export function cancelledHalfwayContract(engine: TestEngine): void {
-  it.each(CANCEL_CRASHPOINTS)('%s: the run ends as a whole all the same', { timeout: 60_000 }, async (point) => {
+  it.each([...CANCEL_CRASHPOINTS, TAKEN])('%s: the run ends as a whole all the same', { timeout: 60_000 }, async (point) => {
     const app = withApp(engine);
     const now = app.task('now', { queue: 'work', run: () => 'now' });
     const all = app.task('all', { queue: 'work', run: (input: readonly string[]) => input.length });

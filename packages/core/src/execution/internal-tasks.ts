@@ -75,10 +75,11 @@ async function endRun({ envelope, job, settings }: Attempt): Promise<Outcome> {
   if (ending === undefined || typeof queue !== 'string')
     throw new OxbowError('malformed', `A job of ${job.name} names the run that it ends.`);
   const { engine, cancellations } = settings.canvas;
-  cancellations.add(ending);
+  const undecided = { ...ending, undecided: true };
+  cancellations.add(undecided);
   // As a child it releases the run's last job, whose worker ends the rest: members that end before it would fail the run.
   if (job.name === CANCEL && job.parent !== undefined) {
-    await engine.broadcast(toMessage(ending));
+    await engine.broadcast(toMessage(undecided));
     return toOutcome(ending);
   }
   await cancel(engine, { queue, id: ending.id }, ending);

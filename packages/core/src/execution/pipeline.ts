@@ -10,7 +10,7 @@ import { lock } from '../policies/lock.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
 import { rateLimit } from '../policies/rate-limit.ts';
-import { endRestOf, markedBy, markerId } from '../policies/run-cancellation.ts';
+import { cancellationsOf, endRestOf } from '../policies/run-cancellation.ts';
 import { unique } from '../policies/unique.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
@@ -135,11 +135,12 @@ function findTask(attempt: Attempt, next: Next): Promise<Outcome> {
 function recordedFailure(attempt: Attempt, next: Next): Promise<Outcome> {
   const failure = attempt.envelope?.failure;
   if (failure === undefined) return next(attempt);
-  const endedBefore = failure.stalledCounter === BEFORE_START;
-  const redelivered = failure.attemptsMade === attempt.job.attemptsMade && attempt.job.stalledCounter > failure.stalledCounter;
-  return endedBefore || redelivered
-    ? Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) })
-    : next(attempt);
+  const { job, canvas } = attempt;
+  const ended = (): Promise<Outcome> => Promise.resolve({ kind: failure.end ?? 'failed', error: fromFailureRecord(failure.error) });
+  // Who cancelled its run, and had taken it, may have died before the rest of it had ended.
+  if (failure.stalledCounter === BEFORE_START) return canvas === undefined ? ended() : unlessMarked(attempt, canvas, ended);
+  const redelivered = failure.attemptsMade === job.attemptsMade && job.stalledCounter > failure.stalledCounter;
+  return redelivered ? ended() : next(attempt);
 }
 
 /** Its run, or the job itself, while it waited; or while it ran on a worker that has died, and nobody here was told. */
@@ -152,8 +153,7 @@ function cancelled(attempt: Attempt, next: Next): Promise<Outcome> {
 
 async function unlessMarked(attempt: Attempt, { root }: CanvasJob, next: Next): Promise<Outcome> {
   const { engine, cancellations } = attempt.settings.canvas;
-  const markers = await engine.findMany([root, attempt.job].map(({ queue, id }) => ({ queue, id: markerId(id) })));
-  for (const cancellation of markers.flatMap((marker) => markedBy(marker?.data) ?? [])) cancellations.add(cancellation);
+  for (const cancellation of await cancellationsOf(engine, [root, attempt.job])) cancellations.add(cancellation);
   const cancellation = cancellations.find(attempt.job.id);
   return cancellation === undefined ? next(attempt) : endCancelled(attempt, cancellation);
 }

@@ -11,6 +11,8 @@ export interface Cancellation {
   readonly alone?: boolean;
   /** What runs and does not end by itself is ended, after a grace. */
   readonly terminate?: boolean;
+  /** Its last job runs, and may end otherwise yet: until then nothing else of the run is ended. */
+  readonly undecided?: boolean;
 }
 
 const MAX_KNOWN = 10_000;
@@ -23,6 +25,7 @@ export class Cancellations {
   readonly #known = new Map<string, Cancellation>();
 
   add(cancellation: Cancellation): void {
+    if (cancellation.undecided === true && this.#known.has(cancellation.id)) return;
     this.#known.set(cancellation.id, cancellation);
     if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value as string);
   }
@@ -34,7 +37,7 @@ export class Cancellations {
     if (own !== undefined) return own;
     for (let at = 1; at < jobId.length; at++) {
       const found = BELONGS.test(jobId.slice(at, at + 2)) ? this.#known.get(jobId.slice(0, at)) : undefined;
-      if (found !== undefined && found.alone !== true) return found;
+      if (found !== undefined && found.alone !== true && found.undecided !== true) return found;
     }
     return undefined;
   }
@@ -66,7 +69,7 @@ export function fromMessage(message: string): Cancellation | undefined {
 
 /** Of JSON that should be one; undefined when it is not. */
 export function toCancellation(json: unknown): Cancellation | undefined {
-  const { id, end, reason, alone, terminate } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const { id, end, reason, alone, terminate, undecided } = (json ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || typeof reason !== 'string') return undefined;
   return {
     id,
@@ -74,5 +77,6 @@ export function toCancellation(json: unknown): Cancellation | undefined {
     reason,
     ...(alone === true ? { alone } : {}),
     ...(terminate === true ? { terminate } : {}),
+    ...(undecided === true ? { undecided } : {}),
   };
 }

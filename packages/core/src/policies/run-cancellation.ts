@@ -4,6 +4,7 @@ import { CANCEL, type CanvasMessage } from '../canvas/plan.ts';
 import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { EndedHow, Engine, JobPlace, StoredJob, StoredState } from '../engine/engine.ts';
+import { OxbowError } from '../errors.ts';
 import { BEFORE_START, decodeEnvelope, ENVELOPE_VERSION, type FailureRecord, type StoredFailure } from '../task/envelope.ts';
 import { toCancellation, toError, toMessage, type Cancellation } from './cancellation.ts';
 import { companionsOf } from './companions.ts';
@@ -33,23 +34,27 @@ export async function cancel(engine: Engine, place: JobPlace, ending: Ending): P
   if (job === undefined) return undefined;
   if (isFinal(job.state)) return false;
   const runs = ending.alone === true ? [] : runsOf(job);
-  // The last job of a run is ended after all others: should this process die before, it starts, and whoever runs it ends them.
+  const cancellation = { ...ending, id: place.id };
+  const rest = (): Promise<void> => endRest(engine, runs, cancellation);
   const isParked = job.state === 'waiting-children';
   const marked = isParked || runs.length > 0 ? await addMarker(engine, place, ending, isParked ? place : undefined) : undefined;
-  // A marker that a worker has taken meanwhile will release the last job: members that end before it would fail the run.
-  if (marked !== undefined && !(isParked && marked === 'active')) await endRest(engine, runs, { ...ending, id: place.id });
-  const how = await engine.end(place, failedWith(ending), ending.reason);
+  // The last job of a run is taken before all others end, so that they end with the run or not at all, and is ended after
+  // them: should this process die before, it starts, and whoever runs it ends them.
+  const how = await engine.end(place, failedWith(ending), ending.reason, marked === undefined ? undefined : rest);
   if (marked === undefined && how === 'active') await addMarker(engine, place, ending);
-  if (marked === undefined) await engine.broadcast(toMessage({ ...ending, id: place.id }));
-  // Parked: its release by the marker is on its way.
+  if (marked === undefined) await engine.broadcast(toMessage(cancellation));
+  // It decides: when it ends as cancelled, its worker ends the rest; when it ends otherwise, the rest goes on.
+  else if (how === 'active') await engine.broadcast(toMessage({ ...cancellation, undecided: true }));
+  // A marker that a worker has taken meanwhile will release the last job: members that end before it would fail the run.
+  else if (how === 'parked' && marked !== 'active') await rest();
   if ((how === 'active' || how === 'parked') && messageOf(job) !== undefined) return toldInTime(engine, place, ending);
   return how === 'final' || how === 'unknown' ? endedSo(engine, place, ending) : true;
 }
 
 /** Tells the workers of what runs, and ends what waits: members, and what their links and error handlers have started. */
 export async function endRest(engine: Engine, runs: readonly RunPlace[], cancellation: Cancellation): Promise<void> {
-  const { id: _, ...ending } = cancellation;
-  await engine.broadcast(toMessage(cancellation));
+  const { id, undecided: _, ...ending } = cancellation;
+  await engine.broadcast(toMessage({ id, ...ending }));
   for (const run of runs) {
     const running = await endMembers(engine, callsOf(run), ending);
     // A step that had not heard of it may have published what follows behind our back.
@@ -70,9 +75,10 @@ async function untilTold(engine: Engine, places: readonly JobPlace[]): Promise<v
   }
 }
 
-/** The same, by the worker of a job that was cancelled and that a run ends in: whoever cancelled it may have died. */
+/** The same, by the worker of a job that was cancelled, by itself or with a run around it, and that a run ends in. */
 export async function endRestOf(engine: Engine, job: Pick<StoredJob, 'id' | 'queue' | 'data'>, cancellation: Cancellation): Promise<void> {
-  if (cancellation.id === job.id && cancellation.alone !== true) await endRest(engine, runsOf(job), cancellation);
+  const runs = cancellation.alone === true ? [] : runsOf(job);
+  if (runs.length > 0) await endRest(engine, runs, { ...cancellation, id: job.id });
 }
 
 /** For workers that were not told: they look for it when they renew their locks. As a child of a parked job it releases that. */
@@ -81,11 +87,16 @@ async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending
   const data = JSON.stringify({ $ox: ENVELOPE_VERSION, in: { ...ending, id, queue } });
   // Delayed: a worker takes it only when this process has died before it ends it.
   const timing = { timestamp: Date.now(), delayMs: MARKER_DELAY_MS };
-  await engine.addFlow([{ ...marker, name: CANCEL, data, ...timing, ...(parent === undefined ? {} : { parent }) }]);
+  await engine.addFlow([{ ...marker, name: CANCEL, data, ...timing, ...(parent === undefined ? {} : { parent }) }]).catch(unlessThere);
   crashpoint('cancel-child-added-before-end');
   const how = await engine.end(marker, failedWith(ending), ending.reason);
   crashpoint('cancel-child-ended-before-rest');
   return how;
+}
+
+/** Somebody else cancels it too, and saw it run when we saw it wait: their marker serves. */
+function unlessThere(error: unknown): void {
+  if (!(OxbowError.is(error) && error.code === 'run_over')) throw error;
 }
 
 /** Of its links and error handlers those that have started. */
@@ -94,6 +105,20 @@ async function cancelCompanions(engine: Engine, run: RunPlace, ending: Ending): 
   const jobs = await engine.findMany(places);
   const open = places.filter((_, i) => jobs[i] !== undefined && !isFinal(jobs[i].state));
   for (const place of open) await cancel(engine, place, ending);
+}
+
+/** How jobs and runs were cancelled, by their markers. Of a run that has not ended so (yet), its last job alone is told. */
+export async function cancellationsOf(engine: Pick<Engine, 'findMany'>, places: readonly JobPlace[]): Promise<readonly Cancellation[]> {
+  const markers = await engine.findMany(places.map(({ queue, id }) => ({ queue, id: markerId(id) })));
+  const marked = places.flatMap((place, i) => {
+    const cancellation = markedBy(markers[i]?.data);
+    return cancellation === undefined ? [] : [{ place, cancellation }];
+  });
+  const jobs = await engine.findMany(marked.map(({ place }) => place));
+  return marked.map(({ cancellation }, i) => {
+    const job = jobs[i];
+    return job === undefined || failureOf(job)?.end !== undefined ? cancellation : { ...cancellation, undecided: true };
+  });
 }
 
 /** What the data of a marker says; undefined when there is none. */
@@ -152,8 +177,7 @@ function isFinal(state: StoredState): boolean {
 /** Somebody else ended it meanwhile: perhaps a worker that found what we left. */
 async function endedSo(engine: Engine, { queue, id }: JobPlace, { end }: Ending): Promise<boolean> {
   const job = await engine.find(queue, id);
-  const decoded = job === undefined ? undefined : decodeEnvelope(job.data);
-  return decoded?.kind === 'envelope' && decoded.envelope.failure?.end === end;
+  return job !== undefined && failureOf(job)?.end === end;
 }
 
 /** The run that ends in the job, and the one that replaces it. */
@@ -172,10 +196,18 @@ function replacementOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly 
 async function toldInTime(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean> {
   for (let waited = 0; waited < TELLING_MS; waited += LOOK_MS) {
     const job = await engine.find(place.queue, place.id);
-    if (job === undefined || isFinal(job.state)) return endedSo(engine, place, ending);
+    const failure = job === undefined ? undefined : failureOf(job);
+    // On record, it counts also when its worker has died with it.
+    const isOver = job === undefined || isFinal(job.state) || failure?.attemptsMade === job.attemptsMade;
+    if (isOver) return failure?.end === ending.end;
     await wait(LOOK_MS);
   }
   return true;
+}
+
+function failureOf({ data }: Pick<StoredJob, 'data'>): StoredFailure | undefined {
+  const decoded = decodeEnvelope(data);
+  return decoded.kind === 'envelope' ? decoded.envelope.failure : undefined;
 }
 
 function messageOf(job: Pick<StoredJob, 'data'>): CanvasMessage | undefined {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import { fromMessage, type Cancellation, type Cancellations } from '../policies/cancellation.ts';
-import { markedBy, markerId } from '../policies/run-cancellation.ts';
+import { cancellationsOf } from '../policies/run-cancellation.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
 export interface CancellationWatchSource {
@@ -86,15 +86,18 @@ export class CancellationWatch {
       const { places } = running;
       const asked = [...places].filter(([attempt]) => attempt.canvas !== undefined || this.#before.has(attempt));
       this.#before = new Set(places.keys());
-      const roots = new Map(asked.map(([, { id, queue }]) => [id, { queue, id: markerId(id) }]));
-      for (const id of roots.keys()) if (cancellations.find(id) !== undefined) roots.delete(id);
+      const roots = new Map(asked.map(([, place]) => [place.id, place]));
+      for (const id of roots.keys()) if (isDecided(cancellations.find(id))) roots.delete(id);
       if (roots.size === 0) return;
-      const markers = await engine.findMany([...roots.values()]);
-      this.#add(markers.flatMap((marker) => markedBy(marker?.data) ?? []));
+      this.#add(await cancellationsOf(engine, [...roots.values()]));
     } catch (error) {
       log.debug({ err: error }, 'cancelled jobs could not be looked for');
     } finally {
       this.#looking = false;
     }
   }
+}
+
+function isDecided(cancellation: Cancellation | undefined): boolean {
+  return cancellation !== undefined && cancellation.undecided !== true;
 }
