@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { unheardCancelContract } from './unheard-cancel.contract.ts';
+
+onEmbedded(unheardCancelContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { unheardCancelContract } from './unheard-cancel.contract.ts';
+
+onRedis(unheardCancelContract);
