@@ -18,6 +18,7 @@ import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
+import { FlowAdder } from './execution/flow-adder.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { createLogger, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
@@ -108,7 +109,14 @@ export class App<Deps = unknown, Extra extends object = object> {
     });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
-    this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    const flows = new FlowAdder({
+      engine: this.#engine,
+      signals: this.#signals,
+      policies: this.#policies,
+      limits: this.#settings.limits,
+      optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
+    });
+    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -116,7 +124,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#canvas = new CanvasClient({
       app: this.name,
       engine: this.#engine,
-      signals: this.#signals,
+      flows,
       limits: this.#settings.limits,
       compile,
       inputOf: (name) => this.#definitions.get(name)?.input,
@@ -125,6 +133,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     });
     this.#runtime = {
       engine: this.#engine,
+      flows,
       plans: new PlanCache(this.#engine),
       compile,
       cancellations: new Cancellations(),

@@ -8,20 +8,19 @@ import type { SignatureOptions, Tree } from '../canvas/tree.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { Engine, FlowJob } from '../engine/engine.ts';
 import { toFlow } from '../execution/publication.ts';
-import type { SignalBus } from '../signals.ts';
+import type { FlowAdder } from '../execution/flow-adder.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope } from '../task/envelope.ts';
 import { newRunId } from '../task/id.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
-import { announce } from './enqueue.ts';
 import type { HandleSource } from './handle.ts';
 import { Run } from './run.ts';
 
 export interface CanvasClientSettings {
   readonly app: string;
   readonly engine: Engine;
-  readonly signals: SignalBus;
+  readonly flows: FlowAdder;
   readonly limits: PayloadLimits;
   readonly compile: CompileSettings;
   /** What a task's input is checked by. */
@@ -65,7 +64,7 @@ export class CanvasClient implements CanvasRunner {
     given: SignatureOptions | undefined,
   ): Promise<Run> {
     const { tree, options } = withGiven(written, given);
-    const { engine, signals, handles } = this.#settings;
+    const { engine, flows, handles } = this.#settings;
     const run = subRun(this.plan(tree, input, options), id);
     const expires = options?.expires ?? (tree.type === 'task' ? undefined : tree.options?.expires);
     const delay = options?.delay ?? tree.options?.delay;
@@ -73,9 +72,8 @@ export class CanvasClient implements CanvasRunner {
     const mark = handles.watcher.mark(run.rootQueue);
     if (!again || (await engine.find(run.rootQueue, id)) === undefined) {
       const flow = toFlow(begin(run));
-      await engine.addFlow(expires === undefined ? flow : [...flow, deadline(run, expires, delay)]);
+      await flows.add(expires === undefined ? flow : [...flow, deadline(run, expires, delay)]);
       crashpoint('after-add-before-reply');
-      for (const job of flow) announce(signals, job.queue, job);
     }
     return new Run(handles, { queue: run.rootQueue, id }, { mark, plan: run.plan });
   }

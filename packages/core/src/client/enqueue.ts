@@ -3,7 +3,7 @@ import type { CanvasRunner } from '../canvas/run-handle.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { Engine, NewJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { once } from '../execution/attempt.ts';
+import { encodeHeaders, encodeInput, rewritten, wrapEnqueue } from '../policies/enqueue-wrapping.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -12,7 +12,7 @@ import { encodeEnvelope } from '../task/envelope.ts';
 import { newJobId, publicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
-import { encodePayload, type PayloadLimits } from '../task/payload.ts';
+import type { PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
 
@@ -51,7 +51,6 @@ export interface EnqueueSettings {
 }
 
 const DEFAULT_PRIORITY = 5;
-const MAX_HEADERS_BYTES = 16_384;
 
 const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   delay: durationOption.optional(),
@@ -131,53 +130,14 @@ export function priorityOf(priority: number | undefined, queue: string, declarat
   );
 }
 
-/** A task without input: nothing is sent, so the worker's schema sees what the producer's saw. */
-function encodeInput(input: unknown, limits: PayloadLimits): string | undefined {
-  return input === undefined ? undefined : encodePayload(input, 'input', limits);
-}
-
-function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
-  if (headers === undefined || Object.keys(headers).length === 0) return undefined;
-  return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
-}
-
-/** Sends a prepared job through the policies that wrap enqueues. */
-export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<void> {
-  const { queue, job } = prepared;
-  const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
-  if (wrapping.length === 0) await settings.engine.add(queue, job);
-  else await wrapped(settings, wrapping, prepared);
+/** Sends a prepared job through the policies that wrap enqueues, which may change its input and headers. */
+export async function send({ engine, policies, limits, signals }: EnqueueSettings, { queue, job, call }: Prepared): Promise<void> {
+  const wrapping = policies.filter((policy) => policy.enqueue !== undefined);
+  if (wrapping.length === 0) await engine.add(queue, job);
+  else
+    await wrapEnqueue(wrapping, call, async (last) => {
+      await engine.add(last.queue, last === call ? job : { ...job, data: rewritten(job.data, last, limits) });
+    });
   crashpoint('after-add-before-reply');
-  announce(settings.signals, queue, job);
-}
-
-export function announce(signals: SignalBus, queue: string, job: NewJob): void {
   if (signals.wants('task:enqueued')) signals.emit('task:enqueued', { id: publicId(job.id, queue), task: job.name, queue });
-}
-
-/** A policy may change input and headers; they are checked and written again. */
-async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], { job, call }: Prepared): Promise<void> {
-  const add = async (last: EnqueueCall): Promise<void> => {
-    const data = last === call ? job.data : rewrite(settings, job, last);
-    await settings.engine.add(last.queue, { ...job, data });
-  };
-  const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
-    (next, policy) => (current) => {
-      let changed = current;
-      const proceed = once(policy.name, () => next(changed));
-      return (
-        policy.enqueue?.(current, (given) => {
-          changed = given;
-          return proceed();
-        }) ?? Promise.resolve()
-      );
-    },
-    add,
-  );
-  await chain(call);
-}
-
-function rewrite(settings: EnqueueSettings, job: NewJob, call: EnqueueCall): string {
-  const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  return encodeEnvelope(encodeInput(call.input, settings.limits), encodeHeaders(call.headers), expires);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError } from '../errors.ts';
+import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
@@ -22,6 +23,7 @@ const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
 /** What handles of one app share. */
 export interface HandleSource {
   readonly engine: Engine;
+  readonly flows: FlowAdder;
   readonly watcher: Watcher;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;

@@ -110,7 +110,7 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   }
 
   async retryFailed(): Promise<Run<Out>> {
-    const retried = await retryFailed(this.#source.engine, await this.#run(), await this.#find());
+    const retried = await retryFailed(this.#source, await this.#run(), await this.#find());
     return new Run<Out>(this.#source, { queue: retried.rootQueue, id: retried.rootId });
   }
 

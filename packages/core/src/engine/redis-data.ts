@@ -16,7 +16,10 @@ return 1`;
 const script = new RedisScript(SWAP);
 
 export async function swapOnRedis(client: Redis, prefix: string, { queue, id }: JobPlace, seen: Seen, next: string): Promise<Swapped> {
-  const found = (await script.call(client, `${prefix}:${queue}:${id}`, ['json' in seen ? seen.json : seen.stored, next])) as 1 | string | null;
+  const found = (await script.call(client, `${prefix}:${queue}:${id}`, ['json' in seen ? seen.json : seen.stored, next])) as
+    | 1
+    | string
+    | null;
   if (found === 1) return 'swapped';
   return found === null ? 'unknown' : { stored: found, data: JSON.parse(found) as unknown };
 }

@@ -59,14 +59,14 @@ function isRootCollector({ plan }: RunPlace, index: NodeIndex): boolean {
 async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continuation | undefined, value: unknown): Promise<Outcome> {
   if (continuing === undefined) return { kind: 'succeeded', value };
   const { job, settings, context } = attempt;
-  const { engine, cancellations } = settings.canvas;
+  const { flows, cancellations } = settings.canvas;
   // Another worker runs it again, and its value counts.
   if (context?.abortReason instanceof LockLostError) return { kind: 'put-back', delayMs: 0, reason: 'lock_lost' };
   const cancelled = cancellations.find(job.id);
   if (cancelled !== undefined) return toOutcome(cancelled);
   crashpoint('publish-before');
   if (continuing.reference && !('out' in canvas.message)) await recordOut(attempt, canvas, value);
-  await engine.addFlow(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }));
+  await flows.add(toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` }), attempt);
   crashpoint('published-before-complete');
   return { kind: 'succeeded', value: 'out' in canvas.message ? canvas.message.out : await firstPublished(attempt, continuing, value) };
 }

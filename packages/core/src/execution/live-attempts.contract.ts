@@ -35,10 +35,7 @@ export function liveAttemptsContract(engine: TestEngine): void {
 
   it('of two large values the one that is recorded first stays', async () => {
     const app = withApp(engine);
-    const [gates, values] = [
-      [new Gate(), new Gate()],
-      ['a', 'b'].map((letter) => letter.repeat(5000)),
-    ];
+    const [gates, values] = [[new Gate(), new Gate()], ['a', 'b'].map((letter) => letter.repeat(5000))];
     let calls = 0;
     const large = app.task('large', {
       queue: 'work',
