@@ -31,10 +31,15 @@ export interface RunTree {
 
 /** One job of a run. */
 export interface RunMember<Out = unknown> {
+  /** Public id. @throws OxbowError `invalid_options` where `app.run(id)` has not read the run: after `status()` it is known */
   readonly id: string;
   status(): Promise<{ readonly id: string; readonly task: string; readonly status: Status }>;
+  /** @throws as `result()` of a run; OxbowError `not_published` while those before it have not ended */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
-  /** This job alone: it then counts as failed for the group that it is in. False: too late. */
+  /**
+   * This job alone: it then counts as failed for the group that it is in. False: too late.
+   * @throws OxbowError `not_published` while those before it have not ended: there is no job to end
+   */
   cancel(reason?: string): Promise<boolean>;
 }
 
@@ -54,7 +59,10 @@ export interface RunHandle<Out = unknown> {
   changes(): AsyncGenerator<RunStatus, void, undefined>;
   /** @throws OxbowError `unknown_job` */
   tree(): Promise<RunTree>;
-  /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`. False: the run has ended already. */
+  /**
+   * Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`. True: the run does not succeed any more, whether its last
+   * job listens or not. False: it has ended already.
+   */
   cancel(reason?: string): Promise<boolean>;
   /**
    * One job, by the place of its signature in the canvas: of a chain's or a group's parts the index, of a chord `'header'` and `'body'`.

@@ -36,6 +36,8 @@ describe('a failing job starts the handlers', () => {
     ['of the last task, after a group with links', chain(linked(group(a, b)), withErrors(c, h)), 3, [1], ['Re0:h']],
     ['not again as the last task', chain(linked(group(a, b)), withErrors(c, h)), 4, [1, 3], []],
     ['of the chain that follows a group with links', chain(linked(group(a, b)), withErrors(chain(c, d), h), a), 3, [1], ['Rs0e0:h']],
+    ['of the whole, as its last task, after a group with links', withErrors(chain(linked(group(a, b)), c), h), 4, [1, 3], ['Rs0e0:h']],
+    ['of the last chain, which begins behind a group with links', chain(linked(group(a, b)), withErrors(chain(c, d), h)), 5, [1, 3], ['Rs0e0:h']],
     ['once when the chain has the same as its first task', chain(linked(group(a, b)), withErrors(c, h), d), 5, [1, 3], []],
     ['not of a group that follows a group with links', chain(linked(group(a, b)), group(withErrors(c, h), d)), 3, [1], []],
     ['innermost first', withErrors(chain(withErrors(group(a, b), h), c), i), 3, [1], ['Rs0e0:h', 'Rs1e0:i']],

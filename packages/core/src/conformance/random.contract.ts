@@ -104,8 +104,7 @@ async function assertMemberCancellable(scene: Scene, tree: Tree, choice: number)
     .member(path)
     .cancel('not needed')
     .catch((error: unknown) => {
-      // A job that is not published yet.
-      if ((error as { readonly code?: string }).code !== 'unknown_job') throw error;
+      if ((error as { readonly code?: string }).code !== 'not_published') throw error;
     });
   await endOf(run);
   await scene.quiet();
