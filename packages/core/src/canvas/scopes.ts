@@ -32,7 +32,8 @@ export function errorHandlers(run: RunPlace, index: NodeIndex, origins: readonly
     start(placeOf(run, failed).id, (plan.nodes[failed] as Call).e);
   for (const [at, scope] of innermostFirst(plan)) {
     // What has not begun has not failed: the root is there from the start.
-    const hasBegun = itself || origins.some((origin) => contains(scope, origin) || contains(scope, behindCollector(plan, origin) ?? origin));
+    const hasBegun =
+      itself || origins.some((origin) => contains(scope, origin) || contains(scope, behindCollector(plan, origin) ?? origin));
     const isReported = hasBegun && (reports(plan, index, scope) || isBehind(plan, scope, next, index));
     if (isReported || endsHere(plan, index, scope, origins)) start(`${run.rootId}s${at}`, scope.e);
   }
