@@ -220,7 +220,7 @@ export class AttemptContext implements TaskContext {
   }
 
   replace(signature: Replacement): never {
-    throw toReplacement(signature, this.#runtime);
+    throw toReplacement(signature, this.#runtime, this.#job.queue);
   }
 
   enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
