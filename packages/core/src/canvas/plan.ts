@@ -144,6 +144,4 @@ export interface CanvasMessage {
   readonly rep?: Plan;
   /** A join with a delay of its own, released: not before this time. */
   readonly due?: number;
-  /** It was cancelled while it waited: who starts it looks for the marker of that. */
-  readonly x?: 1;
 }

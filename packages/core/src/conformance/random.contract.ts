@@ -194,7 +194,8 @@ async function assertCancellable(scene: Scene, tree: Tree, ran: number): Promise
   await end;
   await scene.quiet();
   const { status } = await run.status();
-  expect(status).toBe(wasCancelled ? 'cancelled' : natural);
+  // A last job that runs may end before it hears of it.
+  expect(wasCancelled ? ['cancelled', natural] : [natural]).toContain(status);
   if (status === 'cancelled') expect(ended).toMatchObject({ code: 'cancelled' });
   expect(beyond(done.ran, meant.ran)).toEqual([]);
   await assertNothingOpen(run);

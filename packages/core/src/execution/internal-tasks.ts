@@ -12,9 +12,6 @@ import type { CanvasJob } from './canvas-job.ts';
 import { isKnownTo, parentOf } from './continuation.ts';
 import { toFlow, type Publisher } from './publication.ts';
 
-/** How often a cancel that a running job does not heed is told again. */
-const AGAIN_MS = 2000;
-
 const NAMES: readonly string[] = [COLLECT, FAN_OUT, DEADLINE, CANCEL];
 const tasks = new Map(NAMES.map((name) => [name, define(name)]));
 
@@ -78,16 +75,11 @@ async function endRun({ envelope, job, settings }: Attempt): Promise<Outcome> {
     throw new OxbowError('malformed', `A job of ${job.name} names the run that it ends.`);
   const { engine, cancellations } = settings.canvas;
   cancellations.add(ending);
-  const place = { queue, id: ending.id };
-  const found = job.name === CANCEL ? await engine.find(queue, ending.id) : undefined;
-  if (found?.state === 'waiting-children') {
-    // Its worker ends the rest: members that end before it would fail the run.
+  // As a child it releases the run's last job, whose worker ends the rest: members that end before it would fail the run.
+  if (job.name === CANCEL && job.parent !== undefined) {
     await engine.broadcast(toMessage(ending));
     return toOutcome(ending);
   }
-  await cancel(engine, place, ending);
-  if (job.name !== CANCEL) return { kind: 'succeeded', value: null };
-  // Of a job that it is a child of, and that runs: it stays until that has ended, which it cannot by success.
-  const isKept = job.parent !== undefined && (await engine.find(queue, ending.id))?.state === 'active';
-  return isKept ? { kind: 'put-back', delayMs: AGAIN_MS, reason: 'running' } : toOutcome(ending);
+  await cancel(engine, { queue, id: ending.id }, ending);
+  return job.name === CANCEL ? toOutcome(ending) : { kind: 'succeeded', value: null };
 }

@@ -1,4 +1,4 @@
-import { CANCEL, COLLECT } from '../canvas/plan.ts';
+import { COLLECT } from '../canvas/plan.ts';
 import { OxbowError, ResultTooLargeError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
@@ -113,32 +113,20 @@ function recordedFailure(attempt: Attempt, next: Next): Promise<Outcome> {
     : next(attempt);
 }
 
-/** Its run, or the job itself, while it waited; or in a former start, on a worker that has died or was not told. */
+/** Its run, or the job itself, while it waited; or while it ran on a worker that has died, and nobody here was told. */
 function cancelled(attempt: Attempt, next: Next): Promise<Outcome> {
   const { job, canvas, settings } = attempt;
-  // The marker belongs to what was cancelled, and ends that.
-  if (job.name === CANCEL) return next(attempt);
   const cancellation = settings.canvas.cancellations.find(job.id);
   if (cancellation !== undefined) return endCancelled(attempt, cancellation);
-  return canvas === undefined || (job.attemptsStarted === 1 && canvas.message.x === undefined)
-    ? next(attempt)
-    : unlessMarked(attempt, canvas, next);
+  return canvas === undefined || job.stalledCounter === 0 ? next(attempt) : unlessMarked(attempt, canvas, next);
 }
 
-async function unlessMarked(attempt: Attempt, { root, message }: CanvasJob, next: Next): Promise<Outcome> {
+async function unlessMarked(attempt: Attempt, { root }: CanvasJob, next: Next): Promise<Outcome> {
   const { engine, cancellations } = attempt.settings.canvas;
   const markers = await engine.findMany([root, attempt.job].map(({ queue, id }) => ({ queue, id: markerId(id) })));
   for (const cancellation of markers.flatMap((marker) => markedBy(marker?.data) ?? [])) cancellations.add(cancellation);
-  if (message.x === 1 && cancellations.find(attempt.job.id) === undefined) await addRemoved(attempt);
   const cancellation = cancellations.find(attempt.job.id);
   return cancellation === undefined ? next(attempt) : endCancelled(attempt, cancellation);
-}
-
-/** A marker that retention has removed is known to the job that waited for it. */
-async function addRemoved({ job, settings }: Attempt): Promise<void> {
-  const { engine, cancellations } = settings.canvas;
-  const marker = (await engine.failedChildren(job)).find(({ id }) => id === markerId(job.id));
-  if (marker !== undefined) cancellations.add({ id: job.id, end: 'cancelled', reason: marker.reason });
 }
 
 async function endCancelled({ job, settings }: Attempt, cancellation: Cancellation): Promise<Outcome> {

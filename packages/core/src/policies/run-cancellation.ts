@@ -27,54 +27,23 @@ export function markerId(id: string): string {
 /**
  * Ends a job that has not ended: one that waits never starts, one that runs is told. A job that is the last one of a
  * run takes the whole run along. False: it has ended already. Undefined: there is no such job.
- *
- * True is said of no job of a run that succeeds after that, whether its worker hears of it or not: the marker is a child of the job, so the
- * engine does not let it complete, but has it wait for the marker and start again, and then it looks for the marker.
  */
 export async function cancel(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean | undefined> {
   const job = await engine.find(place.queue, place.id);
   if (job === undefined) return undefined;
   if (isFinal(job.state)) return false;
-  const isOfRun = messageOf(job) !== undefined;
-  return isOfRun || job.state === 'waiting-children' ? cancelMarked(engine, job, ending) : cancelAlone(engine, place, ending);
-}
-
-async function cancelMarked(engine: Engine, job: StoredJob, ending: Ending): Promise<boolean> {
-  const place = { queue: job.queue, id: job.id };
-  await lookAtStart(engine, job);
-  await addMarker(engine, place, ending, place);
-  const isParked = (await engine.find(job.queue, job.id))?.state === 'waiting-children';
-  const released = isParked ? await endMarker(engine, place, ending) : undefined;
-  // A worker that has taken it will release the last job: members that end before that would fail the run.
-  if (released !== 'active') await endRest(engine, ending.alone === true ? [] : runsOf(job), { ...ending, id: job.id });
-  return endedInTime(engine, place, ending);
-}
-
-/** A job of no run. Its marker is for a worker that does not hear of it. */
-async function cancelAlone(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean> {
+  const runs = ending.alone === true ? [] : runsOf(job);
+  // The last job of a run is ended after all others: should this process die before, it starts, and whoever runs it ends them.
+  const isParked = job.state === 'waiting-children';
+  const marked = isParked || runs.length > 0 ? await addMarker(engine, place, ending, isParked ? place : undefined) : undefined;
+  // A marker that a worker has taken meanwhile will release the last job: members that end before it would fail the run.
+  if (marked !== undefined && !(isParked && marked === 'active')) await endRest(engine, runs, { ...ending, id: place.id });
   const how = await engine.end(place, failedWith(ending), ending.reason);
-  if (how === 'active') {
-    await addMarker(engine, place, ending);
-    await endMarker(engine, place, ending);
-  }
-  await engine.broadcast(toMessage({ ...ending, id: place.id }));
+  if (marked === undefined && how === 'active') await addMarker(engine, place, ending);
+  if (marked === undefined) await engine.broadcast(toMessage({ ...ending, id: place.id }));
+  // Parked: its release by the marker is on its way.
+  if ((how === 'active' || how === 'parked') && messageOf(job) !== undefined) return toldInTime(engine, place, ending);
   return how === 'final' || how === 'unknown' ? endedSo(engine, place, ending) : true;
-}
-
-/** A last job is ended after all others: should this process die before, the marker, or whoever runs the job, ends them. */
-async function endedInTime(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean> {
-  for (let waited = 0; ; waited += LOOK_MS) {
-    const how = await engine.end(place, failedWith(ending), ending.reason);
-    // It waits for its marker.
-    if (how === 'parked') await endMarker(engine, place, ending);
-    if (how !== 'active' && how !== 'parked') {
-      await endMarker(engine, place, ending);
-      return how === 'ended' || endedSo(engine, place, ending);
-    }
-    // It has heard of it, or will find the marker.
-    if (waited >= TELLING_MS) return true;
-    await wait(LOOK_MS);
-  }
 }
 
 /** Tells the workers of what runs, and ends what waits: members, and what their links and error handlers have started. */
@@ -106,27 +75,17 @@ export async function endRestOf(engine: Engine, job: Pick<StoredJob, 'id' | 'que
   if (cancellation.id === job.id && cancellation.alone !== true) await endRest(engine, runsOf(job), cancellation);
 }
 
-/** For workers that were not told: they look for it when they renew their locks. A job that it is a child of waits for it. */
-async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending, parent?: JobPlace): Promise<void> {
+/** For workers that were not told: they look for it when they renew their locks. As a child of a parked job it releases that. */
+async function addMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending, parent?: JobPlace): Promise<EndedHow> {
+  const marker = { queue, id: markerId(id) };
   const data = JSON.stringify({ $ox: ENVELOPE_VERSION, in: { ...ending, id, queue } });
-  // Delayed: a worker takes it only when this process has died before it ends it, or the job does not end.
+  // Delayed: a worker takes it only when this process has died before it ends it.
   const timing = { timestamp: Date.now(), delayMs: MARKER_DELAY_MS };
-  await engine.addFlow([{ queue, id: markerId(id), name: CANCEL, data, ...timing, ...(parent === undefined ? {} : { parent }) }]);
+  await engine.addFlow([{ ...marker, name: CANCEL, data, ...timing, ...(parent === undefined ? {} : { parent }) }]);
   crashpoint('cancel-child-added-before-end');
-}
-
-async function endMarker(engine: Engine, { queue, id }: JobPlace, ending: Ending): Promise<EndedHow> {
-  const how = await engine.end({ queue, id: markerId(id) }, failedWith(ending), ending.reason);
+  const how = await engine.end(marker, failedWith(ending), ending.reason);
   crashpoint('cancel-child-ended-before-rest');
   return how;
-}
-
-/** A job that starts for the first time looks for no marker unless its data says so. */
-async function lookAtStart(engine: Engine, { queue, id, data }: StoredJob): Promise<void> {
-  await engine.changeData({ queue, id }, data, (stored) => {
-    const message = messageOf({ data: stored });
-    return message === undefined || message.x === 1 ? undefined : { ...(stored as object), c: { ...message, x: 1 } };
-  });
 }
 
 /** Of its links and error handlers those that have started. */
@@ -193,7 +152,7 @@ function isFinal(state: StoredState): boolean {
 /** Somebody else ended it meanwhile: perhaps a worker that found what we left. */
 async function endedSo(engine: Engine, { queue, id }: JobPlace, { end }: Ending): Promise<boolean> {
   const job = await engine.find(queue, id);
-  const decoded = job?.state === 'failed' ? decodeEnvelope(job.data) : undefined;
+  const decoded = job === undefined ? undefined : decodeEnvelope(job.data);
   return decoded?.kind === 'envelope' && decoded.envelope.failure?.end === end;
 }
 
@@ -207,6 +166,16 @@ function runsOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlac
 function replacementOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlace[] {
   const plan = messageOf(job)?.rep;
   return plan === undefined ? [] : [{ plan, rootId: replacementId(job.id), rootQueue: job.queue }];
+}
+
+/** A last job that runs may end before its worker hears of it: then it was too late. */
+async function toldInTime(engine: Engine, place: JobPlace, ending: Ending): Promise<boolean> {
+  for (let waited = 0; waited < TELLING_MS; waited += LOOK_MS) {
+    const job = await engine.find(place.queue, place.id);
+    if (job === undefined || isFinal(job.state)) return endedSo(engine, place, ending);
+    await wait(LOOK_MS);
+  }
+  return true;
 }
 
 function messageOf(job: Pick<StoredJob, 'data'>): CanvasMessage | undefined {

@@ -1,4 +1,0 @@
-import { onEmbedded } from '../testing/engines.ts';
-import { unheardCancelContract } from './unheard-cancel.contract.ts';
-
-onEmbedded(unheardCancelContract);
