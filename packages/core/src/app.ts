@@ -20,6 +20,7 @@ import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
+import { FlowAdder } from './execution/flow-adder.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
@@ -127,7 +128,14 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#signals = new SignalBus(this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
     this.#signals.on('worker:ready', () => this.#strictness.started());
-    this.#handles = { engine: this.#engine, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    const flows = new FlowAdder({
+      engine: this.#engine,
+      signals: this.#signals,
+      policies: this.#policies,
+      limits: this.#settings.limits,
+      optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
+    });
+    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -135,7 +143,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#canvas = new CanvasClient({
       app: this.name,
       engine: this.#engine,
-      signals: this.#signals,
+      flows,
       limits: this.#settings.limits,
       compile,
       inputOf: (name) => this.#definitions.get(name)?.input,
@@ -144,6 +152,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     });
     this.#runtime = {
       engine: this.#engine,
+      flows,
       plans: new PlanCache(this.#engine),
       compile,
       cancellations: new Cancellations(),

@@ -17,6 +17,7 @@ export const errorCodes = {
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
+  not_published: 'The step has no job yet: those before it have not ended.',
   invalid_canvas: 'Signatures do not make a canvas that can run. The message names the part and says why.',
   quorum: 'Fewer members of the group have succeeded than its quorum.',
   run_over: 'The run has ended: nothing can be added to it.',

@@ -32,9 +32,9 @@ export function compile(tree: Tree, settings: CompileSettings, options: Signatur
   return new Compiler(settings).compile(tree, options, input, false);
 }
 
-/** A plan whose root only gathers: the job that it replaces. */
-export function compileReplacement(tree: Tree, settings: CompileSettings, options: SignatureOptions = {}): Plan {
-  return new Compiler(settings).compile(tree, options, undefined, true);
+/** A plan whose root only gathers: the job that it replaces. @param home - that job's queue, which somebody serves. */
+export function compileReplacement(tree: Tree, settings: CompileSettings, home: string): Plan {
+  return new Compiler(settings, home).compile(tree, {}, undefined, true);
 }
 
 class Compiler {

@@ -33,10 +33,15 @@ export interface RunTree {
 
 /** One job of a run. */
 export interface RunMember<Out = unknown> {
+  /** Public id. @throws OxbowError `invalid_options` where `app.run(id)` has not read the run: after `status()` it is known */
   readonly id: string;
   status(): Promise<{ readonly id: string; readonly task: string; readonly status: Status }>;
+  /** @throws as `result()` of a run; OxbowError `not_published` while those before it have not ended */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
-  /** This job alone: it then counts as failed for the group that it is in. False: too late. */
+  /**
+   * This job alone: it then counts as failed for the group that it is in. False: too late.
+   * @throws OxbowError `not_published` while those before it have not ended: there is no job to end
+   */
   cancel(options?: string | CancelOptions): Promise<boolean>;
 }
 

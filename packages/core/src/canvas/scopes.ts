@@ -32,7 +32,8 @@ export function errorHandlers(run: RunPlace, index: NodeIndex, origins: readonly
     start(placeOf(run, failed).id, (plan.nodes[failed] as Call).e);
   for (const [at, scope] of innermostFirst(plan)) {
     // What has not begun has not failed: the root is there from the start.
-    const hasBegun = itself || origins.some((origin) => contains(scope, origin));
+    const hasBegun =
+      itself || origins.some((origin) => contains(scope, origin) || contains(scope, behindCollector(plan, origin) ?? origin));
     const isReported = hasBegun && (reports(plan, index, scope) || isBehind(plan, scope, next, index));
     if (isReported || endsHere(plan, index, scope, origins)) start(`${run.rootId}s${at}`, scope.e);
   }
@@ -70,13 +71,14 @@ function isBehind(plan: Plan, scope: Scope, next: NodeIndex | undefined, collect
 
 /** Handlers that failures further in have started already: equal ones are not started again. */
 function reported(plan: Plan, index: NodeIndex, origins: readonly NodeIndex[]): readonly string[] {
+  const own = (call: NodeIndex | undefined): readonly Plan[] => (call === undefined ? [] : ((plan.nodes[call] as Call).e ?? []));
   return origins
     .filter((origin) => origin !== index)
-    .flatMap((origin) => [origin, behindCollector(plan, origin) ?? origin])
-    .flatMap((origin) => [
-      ...(((plan.nodes[origin] as Call).e ?? []) as readonly Plan[]),
-      ...plan.scopes.filter((scope) => reports(plan, origin, scope)).flatMap(({ e }) => e),
-    ])
+    .flatMap((origin) => {
+      const next = behindCollector(plan, origin);
+      const scopes = plan.scopes.filter((scope) => reports(plan, origin, scope) || isBehind(plan, scope, next, origin));
+      return [...own(origin), ...own(next), ...scopes.flatMap(({ e }) => e)];
+    })
     .map((handler) => JSON.stringify(handler));
 }
 

@@ -65,7 +65,9 @@ class Seeding {
   #isStart(at: NodeIndex): boolean {
     const node = this.#nodes[at];
     if (isCall(node)) return true;
-    if (isFork(node)) return this.#starts(node, at) || (this.#entry(at) !== at && this.#isStart(this.#entry(at)));
+    const entry = this.#entry(at);
+    // What of a group has failed is not started again when its join has ended.
+    if (isFork(node)) return entry === at ? this.#starts(node, at) : this.#isStart(entry);
     return node?.n !== undefined && this.#isStart(node.n);
   }
 }

@@ -8,22 +8,21 @@ import type { SignatureOptions, Tree } from '../canvas/tree.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { Addition, Engine, FlowJob } from '../engine/engine.ts';
 import { toFlow } from '../execution/publication.ts';
-import type { SignalBus } from '../signals.ts';
+import type { FlowAdder } from '../execution/flow-adder.ts';
 import { parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope } from '../task/envelope.ts';
 import { newRunId } from '../task/id.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
-import { announce } from './send.ts';
 import type { HandleSource } from './handle.ts';
 import { Run } from './run.ts';
-import { addTogether, isThere, transactionsOf } from './transaction.ts';
+import { isThere, transactionsOf } from './transaction.ts';
 
 export interface CanvasClientSettings {
   readonly app: string;
   readonly engine: Engine;
-  readonly signals: SignalBus;
+  readonly flows: FlowAdder;
   readonly limits: PayloadLimits;
   readonly compile: CompileSettings;
   /** What a task's input is checked by. */
@@ -67,7 +66,7 @@ export class CanvasClient implements CanvasRunner {
     given: SignatureOptions | undefined,
   ): Promise<Run> {
     const { tree, options } = withGiven(written, given);
-    const { engine, signals, handles } = this.#settings;
+    const { engine, flows, handles } = this.#settings;
     if (tx !== undefined) transactionsOf(engine, 'enqueue of a canvas: tx');
     const run = subRun(this.plan(tree, input, options), id);
     const expires = options?.expires ?? (tree.type === 'task' ? undefined : tree.options?.expires);
@@ -77,9 +76,8 @@ export class CanvasClient implements CanvasRunner {
     let addition: Addition | undefined;
     if (!again || !(await isThere(engine, { queue: run.rootQueue, id }, tx))) {
       const flow = toFlow(begin(run));
-      addition = await addTogether(engine, expires === undefined ? flow : [...flow, deadline(run, expires, delay)], tx);
+      addition = await flows.add(expires === undefined ? flow : [...flow, deadline(run, expires, delay)], undefined, tx);
       crashpoint('after-add-before-reply');
-      for (const job of flow) announce(signals, job.queue, job, addition);
     }
     return new Run(handles, { queue: run.rootQueue, id }, { added: { mark, addition }, plan: run.plan });
   }

@@ -8,7 +8,7 @@ import type { DeadLetterCursor, DeadLetterEntry, DeadLetterFilter } from '../sto
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { parseOptions } from '../task/options.ts';
 import { toDeadLetter, toDeadLetterGroup, type DeadLetter, type DeadLetterGroup } from './dead-letter.ts';
-import { announce } from './send.ts';
+import { announce } from '../execution/announcement.ts';
 import { JobHandle, type HandleSource } from './handle.ts';
 import { fromCursor, toCursor } from './dead-letter-cursor.ts';
 import { paced, rateOption, type Rate } from './pace.ts';

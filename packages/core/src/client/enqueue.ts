@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
+import { encodeHeaders, encodeInput, rewritten } from '../policies/enqueue-wrapping.ts';
 import { claimOf } from '../policies/idempotency.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import { uniqueKey, uniquenessOf, type Uniqueness } from '../policies/uniqueness.ts';
@@ -13,7 +14,7 @@ import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
 import { newJobId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
-import { encodePayload, type PayloadLimits } from '../task/payload.ts';
+import type { PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
 import { executorOption, type SqlExecutor } from '../task/sql-executor.ts';
@@ -62,7 +63,6 @@ export interface EnqueueSettings {
 }
 
 const DEFAULT_PRIORITY = 5;
-const MAX_HEADERS_BYTES = 16_384;
 
 const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
   delay: durationOption.optional(),
@@ -179,21 +179,9 @@ export function priorityOf(priority: number | undefined, queue: string, declarat
   );
 }
 
-/** A task without input: nothing is sent, so the worker's schema sees what the producer's saw. */
-function encodeInput(input: unknown, limits: PayloadLimits): string | undefined {
-  return input === undefined ? undefined : encodePayload(input, 'input', limits);
-}
-
-function encodeHeaders(headers: EnqueueOptions['headers']): string | undefined {
-  if (headers === undefined || Object.keys(headers).length === 0) return undefined;
-  return encodePayload(headers, 'headers', { bytes: MAX_HEADERS_BYTES, depth: 1, keys: 100 });
-}
-
-/** The data of a job whose input or headers a policy has changed. */
-export function rewrite(settings: EnqueueSettings, prepared: Prepared, call: EnqueueCall): Prepared {
+/** A prepared job whose input or headers a policy has changed; they are checked and written again. */
+export function rewrite({ limits }: EnqueueSettings, prepared: Prepared, call: EnqueueCall): Prepared {
   const { job, task, key } = prepared;
-  const expires = (JSON.parse(job.data) as { readonly x?: number }).x;
-  const input = encodeInput(call.input, settings.limits);
   const claim = claimOf(task, { input: call.input, key });
-  return { ...prepared, claim, job: { ...job, data: encodeEnvelope(input, encodeHeaders(call.headers), expires, undefined, claim) } };
+  return { ...prepared, queue: call.queue, claim, job: { ...job, data: rewritten(job.data, call, limits, claim) } };
 }

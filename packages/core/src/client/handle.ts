@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Addition, Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
+import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
@@ -26,6 +27,7 @@ const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
 /** What handles of one app share. */
 export interface HandleSource {
   readonly engine: Engine;
+  readonly flows: FlowAdder;
   readonly watcher: Watcher;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;

@@ -66,7 +66,8 @@ export async function valuesOf(engine: Engine, run: RunPlace, wanted: readonly N
   const byJoin = new Map<NodeIndex, NodeIndex[]>();
   for (const at of wanted) {
     const { join } = shapeOf(run.plan, at);
-    if (join === undefined) continue;
+    // A join that an earlier run has done has no job here, and what it has done without was not tried again.
+    if (join === undefined || !isCall(run.plan.nodes[join])) continue;
     const calls = byJoin.get(join) ?? [];
     byJoin.set(join, calls);
     calls.push(at);

@@ -105,13 +105,13 @@ export class Run<Out = unknown> implements RunHandle<Out> {
         return idOf();
       },
       status: () => this.#memberStatus(path),
-      result: async (options) => (await job()).result(options),
-      cancel: async (options) => (await job()).cancelAlone(options),
+      result: async (options) => this.#published(path, async () => (await job()).result(options)),
+      cancel: (options) => this.#published(path, async () => (await job()).cancelAlone(options), false),
     };
   }
 
   async retryFailed(): Promise<Run<Out>> {
-    const retried = await retryFailed(this.#source.engine, await this.#run(), await this.#find());
+    const retried = await retryFailed(this.#source, await this.#run(), await this.#find());
     return new Run<Out>(this.#source, { queue: retried.rootQueue, id: retried.rootId });
   }
 
@@ -120,6 +120,28 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     if (at !== undefined && 'k' in at) throw new InvalidCanvasError(path.join('.'), 'was done by the run that this one tries again.');
     const { queue, id } = placeOf(run, nodeAt(run.plan.t, path));
     return new JobHandle(this.#source, queue, id);
+  }
+
+  /**
+   * @param never - the answer of a step that has no job, and never will have one.
+   * @throws OxbowError `not_published`
+   */
+  async #published<Answer>(path: MemberPath, ask: () => Promise<Answer>, never?: Answer): Promise<Answer> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(OxbowError.is(error) && error.code === 'unknown_job')) throw error;
+      const { status } = await this.#memberStatus(path);
+      if (status === 'parked')
+        throw new OxbowError(
+          'not_published',
+          `The step ${path.join('.')} of run ${this.id} has no job yet: those before it have not ended.`,
+        );
+      if (isFinal(status) && never !== undefined) return never;
+      // It has come meanwhile.
+      if (!isFinal(status)) return ask();
+      throw error;
+    }
   }
 
   async #memberStatus(path: MemberPath): ReturnType<RunMember['status']> {

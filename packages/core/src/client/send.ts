@@ -1,9 +1,9 @@
 import { crashpoint } from '../crashpoint.ts';
-import type { Addition, NewJob } from '../engine/engine.ts';
+import type { Addition } from '../engine/engine.ts';
 import { NotUniqueError } from '../errors.ts';
-import { once } from '../execution/attempt.ts';
-import type { EnqueueCall, Policy } from '../policies/policy.ts';
-import type { SignalBus } from '../signals.ts';
+import { announce } from '../execution/announcement.ts';
+import { wrapEnqueue } from '../policies/enqueue-wrapping.ts';
+import type { Policy } from '../policies/policy.ts';
 import { publicId } from '../task/id.ts';
 import { rewrite, type EnqueueSettings, type Prepared } from './enqueue.ts';
 import { addClaimed, type Added } from './idempotent-add.ts';
@@ -41,34 +41,12 @@ async function add(settings: EnqueueSettings, { task, queue, job, claim, unique,
   return { place, created: true };
 }
 
-/** At once, or at the commit where that is told. */
-export function announce(signals: SignalBus, queue: string, job: NewJob, addition?: Addition): void {
-  if (!signals.wants('task:enqueued')) return;
-  const emit = (): void => signals.emit('task:enqueued', { id: publicId(job.id, queue), task: job.name, queue });
-  if (addition?.ended === undefined) emit();
-  else void addition.ended.then((committed) => committed && emit());
-}
-
-/** A policy may change input and headers; they are checked and written again. */
+/** A policy may change input and headers. */
 async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], prepared: Prepared): Promise<Sent> {
   // A policy that does not call `next` has its own reasons, and nothing is added.
   let sent: Sent = { place: { queue: prepared.queue, id: prepared.job.id }, created: false };
-  const last = async (call: EnqueueCall): Promise<void> => {
-    sent = await add(settings, call === prepared.call ? prepared : { ...rewrite(settings, prepared, call), queue: call.queue });
-  };
-  const chain = policies.reduceRight<(call: EnqueueCall) => Promise<void>>(
-    (next, policy) => (current) => {
-      let changed = current;
-      const proceed = once(policy.name, () => next(changed));
-      return (
-        policy.enqueue?.(current, (given) => {
-          changed = given;
-          return proceed();
-        }) ?? Promise.resolve()
-      );
-    },
-    last,
-  );
-  await chain(prepared.call);
+  await wrapEnqueue(policies, prepared.call, async (last) => {
+    sent = await add(settings, last === prepared.call ? prepared : rewrite(settings, prepared, last));
+  });
   return sent;
 }

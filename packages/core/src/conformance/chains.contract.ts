@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chain } from '../canvas/chain.ts';
 import { group } from '../canvas/group.ts';
-import { InvalidCanvasError, TaskFailedError } from '../errors.ts';
+import { InvalidCanvasError, NonRetryableError, TaskFailedError } from '../errors.ts';
 import { failureOf, resultOf, statusesOf, valueAt, type Scene } from '../testing/scene.ts';
 import { elsewhere } from '../testing/with-app.ts';
 
@@ -60,6 +60,23 @@ export function chainCases(scene: () => Scene): void {
       scene();
       const none = chain as () => unknown;
       expect(() => none()).toThrow(InvalidCanvasError);
+    });
+
+    it('24: a step that gives nothing hands on null; one that no retry would help fails at once, and nothing follows it', async () => {
+      const { id, rec, alarm, task, seen, quiet } = scene();
+      const nothing = task('nothing', () => undefined);
+      expect(await resultOf(chain(id.si(1), nothing.s(), rec.s()).enqueue())).toBeNull();
+      const refuses = task(
+        'refuses',
+        (): number => {
+          throw new NonRetryableError('not for me');
+        },
+        { retry: { attempts: 5, backoff: () => 0 } },
+      );
+      const run = await chain(id.si(1), refuses.s(), rec.s()).onError(alarm.s()).enqueue();
+      expect(await failureOf(run)).toMatchObject({ code: 'task_failed', cause: { message: 'not for me' } });
+      await quiet();
+      expect([seen('refuses').length, seen('rec'), seen('alarm').length]).toEqual([1, [null], 1]);
     });
 
     it('24b: a chain may end in a group', async () => {

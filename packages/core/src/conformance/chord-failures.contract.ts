@@ -3,7 +3,8 @@ import { chain } from '../canvas/chain.ts';
 import { chord } from '../canvas/chord.ts';
 import { group } from '../canvas/group.ts';
 import type { CanvasFailure } from '../canvas/tree.ts';
-import { failureOf, statusesOf, valueAt, type Scene } from '../testing/scene.ts';
+import { NonRetryableError } from '../errors.ts';
+import { failureOf, resultOf, statusesOf, valueAt, type Scene } from '../testing/scene.ts';
 import { elsewhere } from '../testing/with-app.ts';
 
 /** Chords whose header or body fails, and who is told of it. */
@@ -102,6 +103,21 @@ export function chordFailureCases(scene: () => Scene): void {
         expect(seen('alarm')).toHaveLength(before + 1);
         expect(seen('alarm').at(-1)).toMatchObject({ runId: run.id, task: fail.name });
       }
+    });
+
+    it('65: a header member that gives nothing gives null; one that no retry would help fails the chord, which is told', async () => {
+      const { id, cat, alarm, task, seen, quiet } = scene();
+      const nothing = task('nothing', () => undefined);
+      expect(await resultOf(chord([id.si(1), nothing.si(undefined)], cat.s()).enqueue())).toEqual([1, null]);
+      const refuses = task('refuses', (): number => {
+        throw new NonRetryableError('not for me');
+      });
+      const run = await chord([id.si(1), refuses.si(undefined)], cat.s())
+        .onError(alarm.s())
+        .enqueue();
+      expect(await failureOf(run)).toMatchObject({ code: 'task_failed', cause: { message: 'not for me' } });
+      await quiet();
+      expect([seen('cat').length, seen('alarm').length]).toEqual([1, 1]);
     });
 
     it('60: an inner body that fails fails the outer chord, which is told once', async () => {

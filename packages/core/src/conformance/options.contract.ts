@@ -71,6 +71,29 @@ export function optionCases(scene: () => Scene): void {
       expect(await resultOf(given.enqueue(undefined, { priority: 8 }))).toBe(8);
     });
 
+    it('103: headers are on every job, in links and error handlers, and after a retry; what replaces a job has its own', async () => {
+      const { id, rec, fail, task, quiet } = scene();
+      const stamps: (string | undefined)[] = [];
+      const stamp = task('stamp', (_: unknown, ctx): string => ctx.headers['batch'] ?? 'none');
+      const again = task('again', (_: unknown, ctx): string => (ctx.attempt === 1 ? ctx.retry() : (ctx.headers['batch'] ?? 'none')), {
+        retry: { attempts: 2, backoff: () => 0 },
+      });
+      const replaced = task('R', (_: unknown, ctx): unknown => ctx.replace(stamp.si(undefined)));
+      const told = task('told', (_: unknown, ctx): void => void stamps.push(ctx.headers['batch']));
+      const headers = { batch: 'b1' };
+      const run = await chain(stamp.si(undefined), chord([stamp.s(), again.s()], stamp.s()).link(told.si(undefined)), stamp.s()).enqueue(
+        undefined,
+        { headers },
+      );
+      expect(await run.result()).toBe('b1');
+      const jobs = [[0], [1, 'header', 0], [1, 'header', 1], [1, 'body']] as const;
+      expect(await Promise.all(jobs.map((path) => valueAt(run, path)))).toEqual(['b1', 'b1', 'b1', 'b1']);
+      await failureOf(await chain(id.si(1), fail.s(), rec.s()).onError(told.si(undefined)).with({ headers }).enqueue());
+      expect(await resultOf(replaced.si(undefined).enqueue(undefined, { headers }))).toBe('none');
+      await quiet();
+      expect(stamps).toEqual(['b1', 'b1']);
+    });
+
     it('87: a step that expires before it starts ends the chain as expired, and no error handler starts', async () => {
       const { app, id, rec, alarm, seen, quiet } = scene();
       const queue = uniqueName();

@@ -5,6 +5,7 @@ import { interpret } from '../canvas/testing/interpreter.ts';
 import { PretendTasks, withoutErrors } from '../canvas/testing/pretend-tasks.ts';
 import { randomTree } from '../canvas/testing/random-tree.ts';
 import type { Tree } from '../canvas/tree.ts';
+import type { TaskContext } from '../execution/context.ts';
 import type { Scene } from '../testing/scene.ts';
 import { until } from '../testing/until.ts';
 
@@ -22,6 +23,26 @@ export function randomCases(scene: () => Scene): void {
       async () => {
         const stage = scene();
         for (const tree of trees(stage, SEED)) await named(tree, () => assertSame(stage, tree));
+      },
+      DEADLINE_MS,
+    );
+
+    it(
+      'do the same when some of their tasks are replaced by other canvases',
+      async () => {
+        const stage = scene();
+        const others = trees(stage, SEED + 3);
+        for (const [index, tree] of trees(stage, SEED + 4).entries())
+          await named(tree, () => assertReplaced(stage, tree, others[index] as Tree));
+      },
+      DEADLINE_MS,
+    );
+
+    it(
+      'give what they would have given when they are tried again',
+      async () => {
+        const stage = scene();
+        for (const tree of trees(stage, SEED + 5)) await named(tree, () => assertRetried(stage, tree));
       },
       DEADLINE_MS,
     );
@@ -95,6 +116,57 @@ async function assertSame(scene: Scene, tree: Tree): Promise<void> {
   await assertNothingOpen(run);
 }
 
+/** The first task that gives an object is replaced. */
+async function assertReplaced(scene: Scene, tree: Tree, other: Tree): Promise<void> {
+  const [meant, done] = [new PretendTasks(), new PretendTasks()];
+  const replaced = [...tasksOf(tree)].find((name) => name.startsWith('o') && !mapsOf(tree).has(name));
+  const meaning = (name: string, input: unknown): unknown => {
+    if (name !== replaced) return meant.run(name, input);
+    const ended = interpret(other, (inner, its) => meant.run(inner, its));
+    if (ended.ok) return ended.value ?? null;
+    throw new Error(ended.why.join(' or '));
+  };
+  const expected = interpret(tree, meaning, START);
+  for (const name of tasksOf(other)) scene.app.task(name, { queue: scene.queue, run: (input: unknown) => done.run(name, input) });
+  const replacement = scene.app.signature(other);
+  const run = await enqueue(scene, tree, (name, input, ctx) => (name === replaced ? ctx.replace(replacement) : done.run(name, input)));
+  const ended = await endOf(run);
+  await scene.quiet();
+  if (expected.ok) expect(withoutErrors(ended)).toEqual(withoutErrors({ value: expected.value ?? null }));
+  else expect(expected.why.flatMap((why) => why.split(' or '))).toContain(whyOf(ended));
+  expect(done.ran.toSorted()).toEqual(meant.ran.toSorted());
+  await assertNothingOpen(run);
+}
+
+/** Its failing tasks succeed the second time; those that have succeeded keep what they gave. */
+async function assertRetried(scene: Scene, tree: Tree): Promise<void> {
+  const tasks = new PretendTasks();
+  const given = new Map<string, unknown>();
+  let isAgain = false;
+  const perform = (name: string, input: unknown): unknown => tasks.run(isAgain && name.startsWith('f') ? `t${name}` : name, input);
+  const run = await enqueue(scene, tree, (name, input) => {
+    const value = perform(name, input);
+    if (!isAgain) given.set(name, value);
+    return value;
+  });
+  const first = await endOf(run);
+  await scene.quiet();
+  if ('value' in first) return;
+  isAgain = true;
+  // What a map gave is what it gives.
+  const isKept = (name: string): boolean => given.has(name) && !mapsOf(tree).has(name);
+  const expected = interpret(tree, (name, input) => (isKept(name) ? given.get(name) : perform(name, input)), START);
+  // A group that has ended without some of its members stays so; its list is in no task of the tree.
+  const isExact = !JSON.stringify(tree).includes('"join":');
+  const again = await run.retryFailed();
+  const ended = await endOf(again);
+  await scene.quiet();
+  if (!isExact) return assertNothingOpen(again);
+  if (expected.ok) expect(withoutErrors(ended)).toEqual(withoutErrors({ value: expected.value ?? null }));
+  else expect(expected.why).toContain(whyOf(ended));
+  await assertNothingOpen(again);
+}
+
 async function assertMemberCancellable(scene: Scene, tree: Tree, choice: number): Promise<void> {
   const path = somewhere(tree, choice);
   if (path === undefined) return;
@@ -104,8 +176,7 @@ async function assertMemberCancellable(scene: Scene, tree: Tree, choice: number)
     .member(path)
     .cancel('not needed')
     .catch((error: unknown) => {
-      // A job that is not published yet.
-      if ((error as { readonly code?: string }).code !== 'unknown_job') throw error;
+      if ((error as { readonly code?: string }).code !== 'not_published') throw error;
     });
   await endOf(run);
   await scene.quiet();
@@ -130,8 +201,12 @@ async function assertCancellable(scene: Scene, tree: Tree, ran: number): Promise
   await assertNothingOpen(run);
 }
 
-function enqueue({ app, queue }: Scene, tree: Tree, perform: (name: string, input: unknown) => unknown): Promise<RunHandle> {
-  for (const name of tasksOf(tree)) app.task(name, { queue, run: (input: unknown) => perform(name, input) });
+function enqueue(
+  { app, queue }: Scene,
+  tree: Tree,
+  perform: (name: string, input: unknown, ctx: TaskContext) => unknown,
+): Promise<RunHandle> {
+  for (const name of tasksOf(tree)) app.task(name, { queue, run: (input: unknown, ctx): unknown => perform(name, input, ctx) });
   return app.enqueue(app.signature(tree) as never, START as never);
 }
 
@@ -164,6 +239,17 @@ function whyOf(ended: object): string {
 
 function renamed(tree: Tree, end: string): Tree {
   return JSON.parse(JSON.stringify(tree), (key, value: unknown) => (key === 'task' ? `${String(value)}${end}` : value)) as Tree;
+}
+
+/** Tasks that run on every item of a list. */
+function mapsOf(tree: Tree): ReadonlySet<string> {
+  const names = new Set<string>();
+  JSON.stringify(tree, (_, value: unknown) => {
+    const { map, task } = (value ?? {}) as Readonly<Record<string, unknown>>;
+    if (map === true) names.add(task as string);
+    return value;
+  });
+  return names;
 }
 
 function tasksOf(tree: Tree): ReadonlySet<string> {

@@ -78,5 +78,14 @@ export function replaceCases(scene: () => Scene): void {
       const rank = task('Rank', (_: unknown, ctx) => ctx.replace(prio.si().with({ queue: RANKED })));
       expect(await resultOf(rank.si().with({ queue: RANKED, priority: 9 }).enqueue())).toBe(5);
     });
+
+    it('96: a header member that has more to do is replaced by a group, whose list stands in its place', async () => {
+      const { id, sum, tsum, cat, task } = scene();
+      const more = task('R', (_: unknown, ctx) => ctx.replace(group(id.si(0), sum(1, 4), sum(2, 4), sum(3, 4))));
+      expect(await resultOf(chord([more.si(undefined), id.si(9)], cat.s()).enqueue())).toEqual([[0, 5, 6, 7], 9]);
+      const summed = task('Rsum', (_: unknown, ctx) => ctx.replace(group(id.si(0), chord([sum(1, 4), sum(2, 4), sum(3, 4)], tsum.s()))));
+      expect(await resultOf(chord([summed.si(undefined)], cat.s()).enqueue())).toEqual([[0, 18]]);
+      expect(await resultOf(more.enqueue(undefined))).toEqual([0, 5, 6, 7]);
+    });
   });
 }

@@ -53,7 +53,9 @@ export function replacementCases(scene: () => Scene): void {
       const { id, cat, task } = scene();
       const none = task('none', (_: unknown, ctx) => ctx.replace(group()));
       const each = task('each', (list: readonly number[], ctx) => ctx.replace(group(list.map((n) => id.si(n)))));
+      const nested = task('nested', (_: unknown, ctx) => ctx.replace(chain(group(), group(group()), group())));
       expect(await resultOf(none.enqueue(undefined))).toEqual([]);
+      expect(await resultOf(nested.enqueue(undefined))).toEqual([]);
       expect(await resultOf(each.enqueue([1, 2]))).toEqual([1, 2]);
       expect(await resultOf(chord([id.si(1), id.si(2)], each.s()).enqueue())).toEqual([1, 2]);
       expect(await resultOf(chain(chord([id.si(1)], none.s()), cat.si(['after'])).enqueue())).toEqual(['after']);

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { App } from '../app.ts';
 import { chain } from '../canvas/chain.ts';
+import { chord } from '../canvas/chord.ts';
 import { group } from '../canvas/group.ts';
 import { DeadlockError, ResultTimeoutError } from '../errors.ts';
 import { failureOf, resultOf, valueAt, type Scene } from '../testing/scene.ts';
-import { elsewhere } from '../testing/with-app.ts';
+import { tinyTasks } from '../testing/tiny-tasks.ts';
+import { elsewhere, startWorker, withApp } from '../testing/with-app.ts';
 
 /** What handles tell, here and elsewhere. */
 export function resultCases(scene: () => Scene): void {
@@ -57,6 +60,23 @@ export function resultCases(scene: () => Scene): void {
       expect(await far.tree()).toMatchObject({ type: 'chain', status: 'succeeded', children: [leaf(id), { type: 'group' }, leaf(tsum)] });
     });
 
+    it('62: a body gets the results of a header that are not kept', async () => {
+      const { sum, tsum } = tinyTasks(await forgetful(scene()), 'work');
+      expect(await resultOf(chord([sum(1, 1), sum(2, 2)], tsum.s()).enqueue())).toBe(6);
+    });
+
+    it('63: a result that is not kept reaches who waits for it, and the step that follows', async () => {
+      const { sum, plus } = tinyTasks(await forgetful(scene()), 'work');
+      const run = await chain(sum(1, 1), plus(5)).enqueue();
+      expect(await run.result()).toBe(7);
+    });
+
+    it('82c: nor does a task alone lose it', async () => {
+      const { id, rec } = tinyTasks(await forgetful(scene()), 'work');
+      expect(await resultOf(id.enqueue(1))).toBe(1);
+      expect(await resultOf(rec.enqueue(undefined))).toBeNull();
+    });
+
     it('82d: the list of a group can be had by its id elsewhere', async () => {
       const { app, engine, id } = scene();
       const run = await group(id.si(1), id.si(2), group(id.si(3))).enqueue();
@@ -65,4 +85,11 @@ export function resultCases(scene: () => Scene): void {
       expect(await run.result()).toEqual([1, 2, [3]]);
     });
   });
+}
+
+/** An app that keeps nothing that has succeeded, and works. */
+async function forgetful({ engine }: Scene): Promise<App> {
+  const app = withApp(engine, { retention: { succeeded: { count: 0 } } });
+  await startWorker(app, { queues: { work: 5 } });
+  return app;
 }

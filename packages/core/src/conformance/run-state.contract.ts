@@ -128,6 +128,24 @@ export function runStateCases(scene: () => Scene): void {
       expect([seen('cat').length, seen('alarm').length, gate('deaf').arrived]).toEqual([0, 1, 0]);
     });
 
+    it('a step that is not published yet has no job to cancel; one that never will be has ended', async () => {
+      const { app, slow, fail, gate, echo } = scene();
+      const run = await chain(slow.si({ x: 1, gate: 'step' }), echo.si('next'), echo.si('last')).enqueue();
+      const far = app.run(run.id).member([1]);
+      expect(() => far.id).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+      await expect(far.cancel()).rejects.toMatchObject({ code: 'not_published' });
+      await expect(far.result()).rejects.toMatchObject({ code: 'not_published' });
+      expect(far.id).toBe(run.member([1]).id);
+      gate('step').open();
+      expect(await run.result()).toBe('last');
+      expect(await far.cancel()).toBe(false);
+      expect(await far.result()).toBe('next');
+      const failing = await chain(fail.si(), echo.si('next'), echo.si('last')).enqueue();
+      await failureOf(failing);
+      expect(await failing.member([1]).cancel()).toBe(false);
+      await expect(failing.member([1]).result()).rejects.toMatchObject({ code: 'unknown_job' });
+    });
+
     it('a last step that is cancelled ends the run; what comes before it is left alone', async () => {
       const { polite, gate, echo, alarm, seen, quiet } = scene();
       const run = await chain(polite.si({ x: 1, gate: 'step' }), echo.si('last'))

@@ -3,6 +3,7 @@ import type { ActiveJob, FlowJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { once } from '../policies/once.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { DeadLetterLimits } from '../store/dead-letters.ts';
 import type { LeaseOwner } from '../store/leases.ts';
@@ -165,15 +166,5 @@ function toCall(attempt: Attempt): Parameters<NonNullable<Policy['run']>>[0] {
     headers: context?.headers ?? {},
     input,
     options: definition?.extra ?? {},
-  };
-}
-
-/** A handler that runs twice in one attempt is a bug of the policy, so it is told. */
-export function once<T>(policy: string, next: () => Promise<T>): () => Promise<T> {
-  let called = false;
-  return () => {
-    if (called) throw new Error(`Policy "${policy}" called next() twice.`);
-    called = true;
-    return next();
   };
 }

@@ -1,11 +1,13 @@
 import type { CompileSettings } from '../canvas/compile.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Cancellations } from '../policies/cancellation.ts';
+import type { FlowAdder } from './flow-adder.ts';
 import type { PlanCache } from './plan-cache.ts';
 
 /** What jobs of runs need beside the handler; shared by all workers of a process. */
 export interface CanvasRuntime {
   readonly engine: Engine;
+  readonly flows: FlowAdder;
   readonly plans: PlanCache;
   readonly compile: CompileSettings;
   readonly cancellations: Cancellations;

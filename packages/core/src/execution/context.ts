@@ -301,7 +301,7 @@ export class AttemptContext implements TaskContext {
 
   replace(signature: Replacement): never {
     this.#assertOpen();
-    throw toReplacement(signature, this.#settings.canvas);
+    throw toReplacement(signature, this.#settings.canvas, this.#job.queue);
   }
 
   once<Value>(step: string, fn: () => Value | Promise<Value>): Promise<Value>;

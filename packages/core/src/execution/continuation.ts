@@ -63,7 +63,7 @@ function isRootCollector({ plan }: RunPlace, index: NodeIndex): boolean {
 async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continuation | undefined, value: unknown): Promise<Outcome> {
   if (continuing === undefined) return { kind: 'succeeded', value };
   const { job, settings, context } = attempt;
-  const { engine, cancellations } = settings.canvas;
+  const { flows, cancellations } = settings.canvas;
   // Another worker runs it again, and its value counts.
   if (context?.abortReason instanceof LockLostError) return { kind: 'put-back', delayMs: 0, reason: 'lock_lost' };
   const cancelled = cancellations.find(job.id);
@@ -71,12 +71,16 @@ async function publish(attempt: Attempt, canvas: CanvasJob, continuing: Continua
   crashpoint('publish-before');
   const flow = toFlow(continuing.drafts, { runId: canvas.runId, call: `${canvas.message.p}@${job.queue}` });
   // Nobody else can have published anything, and nothing is recorded before.
-  if (job.attemptsStarted === 1 && !continuing.reference) {
+  if (job.attemptsStarted === 1 && !continuing.reference && !flows.wraps) {
     attempt.following = flow;
+    attempt.afterwards.push(() => {
+      flows.announce(flow);
+      return undefined;
+    });
     return { kind: 'succeeded', value };
   }
   if (continuing.reference && !('out' in canvas.message)) await recordOut(attempt, canvas, value);
-  await engine.addFlow(flow);
+  await flows.add(flow, attempt);
   crashpoint('published-before-complete');
   return { kind: 'succeeded', value: 'out' in canvas.message ? canvas.message.out : await firstPublished(attempt, continuing, value) };
 }

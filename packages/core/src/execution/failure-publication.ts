@@ -37,12 +37,12 @@ async function start(attempt: Attempt, canvas: CanvasJob, run: RunPlace, index: 
   const nodes = [...new Set(by.flatMap(({ node, via = [] }) => [node, ...via]))];
   const handlers = errorHandlers(run, index, nodes);
   if (handlers.length === 0) return;
-  const { engine } = attempt.settings.canvas;
+  const { engine, flows } = attempt.settings.canvas;
   const failure = describe(attempt, canvas, run, index, error, origins);
   for (const { rootId, plan } of handlers) {
     const handler = subRun(plan, rootId);
     const again = attempt.job.attemptsStarted > 1 && (await engine.find(handler.rootQueue, rootId)) !== undefined;
-    if (!again) await engine.addFlow(toFlow(begin(handler, failure)));
+    if (!again) await flows.add(toFlow(begin(handler, failure)), attempt);
   }
 }
 

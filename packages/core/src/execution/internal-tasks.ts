@@ -46,11 +46,11 @@ async function addMembers(attempt: Attempt): Promise<Outcome> {
   const { canvas, job, settings } = attempt;
   const parent = canvas === undefined ? undefined : parentOf(attempt, canvas);
   if (canvas?.message.r === undefined || parent === undefined) throw new OxbowError('malformed', 'A fan-out job has a range and a join.');
-  const { engine, plans } = settings.canvas;
+  const { flows, plans } = settings.canvas;
   const drafts = fanOut(await plans.runOf(canvas), canvas.message, parent);
   const [probe] = drafts;
   const added = probe === undefined || (job.attemptsStarted > 1 && (await isThere(attempt, probe, probe.parent)));
-  if (!added) await engine.addFlow(toFlow(drafts, publisherOf(canvas)));
+  if (!added) await flows.add(toFlow(drafts, publisherOf(canvas)), attempt);
   crashpoint('fan-out-added-before-complete');
   return { kind: 'succeeded', value: null };
 }

@@ -15,9 +15,9 @@ export class ReplaceRequest extends OxbowError {
 }
 
 /** @throws InvalidCanvasError; OxbowError `invalid_options` */
-export function toReplacement(signature: unknown, runtime: CanvasRuntime): ReplaceRequest {
+export function toReplacement(signature: unknown, runtime: CanvasRuntime, queue: string): ReplaceRequest {
   const { toJSON } = (signature ?? {}) as { readonly toJSON?: unknown };
   if (typeof toJSON !== 'function')
     throw new OxbowError('invalid_options', 'ctx.replace() takes a signature, as task.s(), chain(), group() or chord() gives.');
-  return new ReplaceRequest(compileReplacement((signature as { toJSON(): Tree }).toJSON(), runtime.compile));
+  return new ReplaceRequest(compileReplacement((signature as { toJSON(): Tree }).toJSON(), runtime.compile, queue));
 }

@@ -21,7 +21,7 @@ export function replacement(attempt: Attempt, next: Next): Promise<Outcome> {
 
 async function gathered(attempt: Attempt, plan: Plan): Promise<Outcome> {
   const { job, settings, canvas } = attempt;
-  const { engine } = settings.canvas;
+  const { engine, flows } = settings.canvas;
   const run = runOf(job, plan);
   const join = await gather(engine, run, plan.root, job);
   // Its worker died before all of it was there, or before the job waited for it.
@@ -33,7 +33,7 @@ async function gathered(attempt: Attempt, plan: Plan): Promise<Outcome> {
   }
   const links = follow(run, plan.root, join.value, undefined);
   if (links !== undefined && (await engine.find(links.probe.queue, links.probe.id)) === undefined)
-    await engine.addFlow(toFlow(links.drafts));
+    await flows.add(toFlow(links.drafts), attempt);
   return { kind: 'succeeded', value: join.value };
 }
 
@@ -45,9 +45,9 @@ export async function startReplacement(attempt: Attempt): Promise<void> {
   const drafts = first(runOf(job, plan));
   const [probe] = drafts;
   if (probe === undefined) return;
-  const { engine } = settings.canvas;
+  const { engine, flows } = settings.canvas;
   if (job.attemptsStarted > 1 && (await engine.find(probe.queue, probe.id)) !== undefined) return;
-  await engine.addFlow(toFlow(drafts));
+  await flows.add(toFlow(drafts), attempt);
   crashpoint('replacement-added-before-park');
 }
 

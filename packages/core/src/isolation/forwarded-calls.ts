@@ -128,7 +128,7 @@ export class ForwardedCalls {
 
   #replaced(signature: unknown): Error {
     try {
-      return toReplacement({ toJSON: () => signature }, this.#attempt.settings.canvas);
+      return toReplacement({ toJSON: () => signature }, this.#attempt.settings.canvas, this.#attempt.job.queue);
     } catch (error) {
       return toError(error);
     }

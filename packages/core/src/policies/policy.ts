@@ -1,14 +1,25 @@
 import type { Schema } from '../task/schema.ts';
 import type { Outcome } from './outcome.ts';
 
+/** The job of a run by whose end another job of the run is enqueued. */
+export interface Publishing {
+  /** Public id. */
+  readonly id: string;
+  readonly task: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** One enqueue as a policy sees it. */
 export interface EnqueueCall {
   readonly task: string;
   readonly queue: string;
+  /** Of a job of a run: its own part of it, without what comes before. */
   readonly input: unknown;
   readonly headers: Readonly<Record<string, string>>;
   /** The policy's own task options, by name. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Where a worker enqueues, because a step of a run has ended. */
+  readonly from?: Publishing;
 }
 
 /** One attempt as a policy sees it. */
@@ -36,7 +47,10 @@ export interface Policy<Options extends object = object> {
   readonly name: string;
   /** Standard Schemas of the task options this policy owns. An option that nobody owns is refused. */
   readonly options?: { readonly [K in keyof Options]-?: Schema<Options[K], unknown> };
-  /** Wraps the enqueue. A changed call is what `next` gets; an error rejects the enqueue. Not called for a retry. */
+  /**
+   * Wraps the enqueue. A changed call is what `next` gets; an error rejects the enqueue. Not called for a retry. Jobs of a run pass together:
+   * `next` resolves when all that are added with one are there, or rejects when one was refused. Their task and queue stay as they are.
+   */
   readonly enqueue?: (call: EnqueueCall, next: (call: EnqueueCall) => Promise<void>) => Promise<void>;
   /** Wraps one attempt. Return what `next()` gave, or an outcome of its own; a thrown error counts as the handler's. */
   readonly run?: (attempt: AttemptCall, next: () => Promise<Outcome>) => Promise<Outcome>;

@@ -2,11 +2,10 @@ import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { crashpoint } from '../crashpoint.ts';
 import type { Verdict } from '../engine/engine.ts';
-import { OxbowError } from '../errors.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { toOutcome } from '../execution/engine-away.ts';
 import { publishFailure } from '../execution/failure-publication.ts';
-import { toFailureRecord } from '../execution/failure.ts';
+import { toError, toFailureRecord } from '../execution/failure.ts';
 import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
@@ -70,8 +69,17 @@ async function replace(attempt: Attempt): Promise<Verdict> {
     await startReplacement(attempt);
     return { kind: 'park' };
   } catch (error) {
-    const outcome = toOutcome(error);
+    const outcome = outcomeOf(error);
     return outcome.kind === 'replaced' ? { kind: 'park' } : toVerdict(outcome, attempt);
+  }
+}
+
+/** A policy that refuses an enqueue fails the job that makes it. */
+function outcomeOf(thrown: unknown): Outcome {
+  try {
+    return toOutcome(thrown);
+  } catch {
+    return { kind: 'failed', error: toError(thrown) };
   }
 }
 
@@ -89,8 +97,10 @@ async function handleFailure(error: Error, attempt: Attempt): Promise<void> {
     await publishFailure(attempt, error);
     await cancelRest(attempt);
   } catch (thrown) {
-    // The plan went with the run.
-    if (!(OxbowError.is(thrown) && thrown.code === 'run_over')) throw thrown;
+    const outcome = outcomeOf(thrown);
+    if (outcome.kind === 'put-back') throw thrown;
+    // Cancelled: the plan went with the run. The job has failed whether or not a policy lets its handlers start.
+    if (outcome.kind === 'failed') attempt.settings.log.error({ err: thrown, job: attempt.job.id }, 'error handlers were not enqueued');
   }
   crashpoint('handlers-before-fail');
 }

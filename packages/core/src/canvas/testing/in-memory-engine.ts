@@ -59,6 +59,13 @@ export class InMemoryEngine {
     return root.failure === undefined ? { value: root.value } : { failure: root.failure.error };
   }
 
+  /** What calls of a run other than its last one have given. */
+  valuesOf({ plan, rootId }: RunPlace): ReadonlyMap<NodeIndex, unknown> {
+    const calls = [...plan.nodes.keys()].filter((at) => at !== plan.root);
+    const jobs = calls.map((at) => [at, this.#jobs.get(`${rootId}-${at}`)] as const);
+    return new Map(jobs.flatMap(([at, job]) => (job?.state === 'succeeded' ? [[at, job.value] as const] : [])));
+  }
+
   #add(drafts: readonly Draft[]): void {
     for (const draft of drafts) {
       if (this.#jobs.has(draft.id)) throw new Error(`added twice: ${draft.id}`);

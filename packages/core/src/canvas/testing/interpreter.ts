@@ -31,8 +31,7 @@ class Interpreter {
     const ended = this.#bare(tree, value);
     if (!ended.ok) this.#follow(tree.errors, FAILURE);
     else this.#follow(tree.links, ended.value);
-    // A group with links ends in a job of its own, which hands them the list.
-    return ended.ok || tree.links === undefined ? ended : { ...ended, joins: false };
+    return ended;
   }
 
   #follow(followers: readonly Tree[] | undefined, value: unknown): void {

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { runEnqueuesContract } from './run-enqueues.contract.ts';
+
+onRedis(runEnqueuesContract);
