@@ -13,11 +13,11 @@ const AFTER_RECORD: ReadonlySet<Crashpoint> = new Set([
   'ended-owner-found-before-takeover',
   'step-recorded-before-next',
 ]);
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 
 /** Producers and workers of the same keys that die at every named point, and one that goes on after them. */
 export function recordCrashContract(engine: TestEngine, points: readonly Crashpoint[] = RECORD_CRASHPOINTS): void {
-  describe('processes that die', { timeout: 120_000 }, () => {
+  describe('processes that die', { timeout: 240_000 }, () => {
     it(`at ${points.join(', ')} leave one result for each key, and one value for each step`, async () => {
       const config = await fixtureConfig(engine, 'records');
       for (let from = 0; from < points.length; from += AT_ONCE) {

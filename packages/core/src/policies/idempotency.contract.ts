@@ -313,6 +313,8 @@ export function idempotencyContract(engine: TestEngine): void {
       expect(await (await task.si({ id: 'o1' }).enqueue()).result()).toBe(expected);
       expect(await (await task.enqueue({ id: 'o1' })).result()).toBe(expected);
       expect(runs).toBe(1);
+      await app.queue(queue).add(task.name, { id: 'o2' }, { jobId: 'an odd id' });
+      expect(await (await task.enqueue({ id: 'o2' })).result()).toBe('run 2!');
     });
   });
 }

@@ -6,7 +6,6 @@ import type { RecordClaim, RecordStore } from '../store/records.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { StoredClaim } from '../task/envelope.ts';
-import { parsePublicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { settingsOf, type Capability } from './capability.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -128,7 +127,7 @@ export async function claimKey(
     const claimed = await records.claim({ ...claim, over });
     if (claimed.kind === 'held') return { kind: 'held' };
     const { status, owner, sameInput, value, heldForMs } = claimed.record;
-    const { jobId: id, queue } = parsePublicId(owner);
+    const { queue, id } = toPlace(owner);
     const job = status === 'running' ? await find({ queue, id }) : undefined;
     const isAbandoned = job === undefined && heldForMs > ABANDONED_MS && !(adds && sameInput);
     if (status === 'running' && (job?.state === 'failed' || isAbandoned)) {
@@ -142,4 +141,10 @@ export async function claimKey(
     if (job?.state === 'completed') return { kind: 'succeeded', owner: { queue, id }, value: JSON.stringify(job.returnValue ?? null) };
     return { kind: 'running', owner: { queue, id }, job };
   }
+}
+
+/** Of a public id; ids of other programs' jobs may have any form. */
+function toPlace(owner: string): JobPlace {
+  const at = owner.lastIndexOf('@');
+  return { queue: owner.slice(at + 1), id: owner.slice(0, at) };
 }
