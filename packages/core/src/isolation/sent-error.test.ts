@@ -17,7 +17,12 @@ describe('an error between a worker and its child', () => {
     const back = there(error);
     expect(back).toBeInstanceOf(error.constructor);
     expect(OxbowError.is(back)).toBe(true);
-    expect(back).toMatchObject({ ...error, name: error.name, message: error.message, stack: error.stack });
+    expect(back).toMatchObject({
+      ...Object.fromEntries(Object.entries(error)),
+      name: error.name,
+      message: error.message,
+      stack: error.stack,
+    });
     expect((back.cause as Error | undefined)?.message).toBe((error.cause as Error | undefined)?.message);
   });
 
