@@ -108,6 +108,8 @@ describe('the pipeline', () => {
       'replacement',
       'canvas-input',
       'parse',
+      'concurrency',
+      'rateLimit',
       'lock',
       'one',
       'two',
