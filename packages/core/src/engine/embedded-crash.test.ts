@@ -3,21 +3,19 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Queue, Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { entries, temporaryFolder } from '../testing/fixture-process.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { until } from '../testing/until.ts';
 import { createEmbeddedDriver } from './embedded.ts';
-
-const FIXTURE = fileURLToPath(new URL('../testing/embedded.fixture.ts', import.meta.url));
 
 interface Crash {
   readonly kill: () => Promise<void>;
 }
 
 function startChild(folder: string, ledger: string, name: string): Crash {
-  const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE, folder, ledger, name], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [fixtureProgram('embedded'), folder, ledger, name], { stdio: ['ignore', 'ignore', 'inherit'] });
   const exited = once(child, 'exit');
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
