@@ -7,6 +7,7 @@ export default defineConfig({
     globalSetup: 'src/testing/build-fixtures.ts',
     // A process for many files: loading BullMQ, zod and PGlite's WebAssembly anew for each of them takes longer than most of them run.
     isolate: false,
+    setupFiles: 'src/testing/clean-process.ts',
     // Generous: two cores may be busy opening several embedded engines.
     testTimeout: 30_000,
     hookTimeout: 30_000,

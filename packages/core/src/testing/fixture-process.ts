@@ -65,6 +65,7 @@ interface FixtureOptions {
   readonly fixture?: 'worker' | 'canvas';
 }
 
+const START_MS = 60_000;
 const RUN_MS = 100_000;
 
 /** A real process that runs a worker; killed when the test ends. */
@@ -90,8 +91,12 @@ export class FixtureProcess {
     onTestFinished(() => this.kill('SIGKILL').then(() => undefined));
   }
 
-  /** Waits for a message; rejects when the process ends without it. */
-  async told(name: string, matches: (message: FixtureMessage) => boolean = () => true, withinMs?: number): Promise<FixtureMessage> {
+  /** Waits for a message, on a busy machine for a start-up of many seconds; rejects when the process ends without it. */
+  async told(
+    name: string,
+    matches: (message: FixtureMessage) => boolean = () => true,
+    withinMs: number = START_MS,
+  ): Promise<FixtureMessage> {
     const look = (): FixtureMessage | undefined => {
       const found = this.messages.find((message) => message.name === name && matches(message));
       if (found === undefined && this.#hasExited) throw new Error(`The process ended without "${name}":\n${this.#output}`);
