@@ -10,7 +10,7 @@ import { fixtureProgram } from './fixture-program.ts';
 import { until } from './until.ts';
 import { deleteKeys, uniqueName } from './with-app.ts';
 
-export { entries, readLedger } from './ledger.ts';
+export { entries } from './ledger.ts';
 
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
 export interface FixtureConfig {
