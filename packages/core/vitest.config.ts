@@ -4,6 +4,10 @@ export default defineConfig({
   test: {
     name: 'core',
     include: ['src/**/*.test.ts'],
+    globalSetup: 'src/testing/build-fixtures.ts',
+    // A process for many files: loading BullMQ, zod and PGlite's WebAssembly anew for each of them takes longer than most of them run.
+    isolate: false,
+    setupFiles: 'src/testing/clean-process.ts',
     // Generous: two cores may be busy opening several embedded engines.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -1,5 +1,5 @@
 /**
- * Makes dist/embedded.tar.gz: a fresh PGlite data directory with BullMQ's tables, so that a new embedded engine need not
+ * Makes dist/embedded.tar.gz: a fresh PGlite data directory with BullMQ's tables and our functions, so that a new embedded engine need not
  * run initdb (about two seconds). Run by the package's build; the file holds no time, host or user of the build machine
  * that matters, but is not reproducible to the byte.
  */
@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { runMigrations } from 'bullmq';
+import { createFunctions } from '../dist/engine/sql-functions.js';
 
 const target = new URL('../dist/embedded.tar.gz', import.meta.url);
 
@@ -16,9 +17,12 @@ const db = await PGlite.create({
   startParams: [...PGlite.defaultStartParams, '-c', 'min_wal_size=2MB', '-c', 'max_wal_size=4MB'],
 });
 
-await runMigrations({
+const client = {
   query: async (text, params = []) => (params.length > 0 ? db.query(text, params) : ((await db.exec(text)).at(-1) ?? { rows: [] })),
-});
+};
+await runMigrations(client);
+await db.exec('SET search_path TO bullmq, public');
+await createFunctions(client);
 
 // Nobody connects to the templates, and their age would hold back the horizon of transaction ids for ever.
 for (const template of ['template0', 'template1']) {

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import type { App } from '../app.ts';
 import type { Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, temporaryFolder } from '../testing/fixture-process.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { startWorker, uniqueName, withApp } from '../testing/with-app.ts';
 
 interface Left {
@@ -45,9 +45,8 @@ async function dieAt(point: Crashpoint, engine: TestEngine): Promise<Left> {
   const folder = await temporaryFolder();
   const [name, table, ledger] = [uniqueName('crash'), `"${uniqueName('orders')}"`, join(folder, 'ledger')];
   const url = engine.kind === 'embedded' ? `embedded:${join(folder, 'data')}` : engine.url;
-  const program = fileURLToPath(new URL('../testing/transaction.fixture.ts', import.meta.url));
   const env = { ...process.env, OXBOW_CRASHPOINT: `${point}:2` };
-  const child = spawn(process.execPath, ['--import', 'tsx', program, url, name, table, ledger], {
+  const child = spawn(process.execPath, [fixtureProgram('transaction'), url, name, table, ledger], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env,
   });

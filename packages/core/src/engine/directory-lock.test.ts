@@ -2,12 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../testing/fixture-process.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { lockDirectory } from './directory-lock.ts';
-
-const READER = fileURLToPath(new URL('../testing/lock.fixture.ts', import.meta.url));
 
 async function lockFile(): Promise<string> {
   return join(await temporaryFolder(), 'app.lock');
@@ -104,7 +102,7 @@ it('goes to exactly one of many processes that find a stale lock at once', { tim
   await writeRecord(file, { pid: deadPid() });
   const startAt = Date.now() + 4000;
   const children = Array.from({ length: 6 }, () =>
-    spawn(process.execPath, ['--import', 'tsx', READER, file, String(startAt)], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    spawn(process.execPath, [fixtureProgram('lock'), file, String(startAt)], { stdio: ['pipe', 'pipe', 'inherit'] }),
   );
   onTestFinished(() => children.forEach((child) => child.kill('SIGKILL')));
   const answers = await Promise.all(children.map(async (child) => String((await once(child.stdout, 'data'))[0])));

@@ -3,21 +3,22 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Queue, Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { entries, temporaryFolder } from '../testing/fixture-process.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { until } from '../testing/until.ts';
 import { createEmbeddedDriver } from './embedded.ts';
-
-const FIXTURE = fileURLToPath(new URL('../testing/embedded.fixture.ts', import.meta.url));
 
 interface Crash {
   readonly kill: () => Promise<void>;
 }
 
+/** A process and its first open need seconds of processor time, which a busy machine may not have to give. */
+const START_MS = 60_000;
+
 function startChild(folder: string, ledger: string, name: string): Crash {
-  const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE, folder, ledger, name], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [fixtureProgram('embedded'), folder, ledger, name], { stdio: ['ignore', 'ignore', 'inherit'] });
   const exited = once(child, 'exit');
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
@@ -33,7 +34,7 @@ describe('an embedded directory whose process is killed', { timeout: 120_000 }, 
     const ledger = join(folder, 'ledger');
     for (const [round, after] of [40, 250, 120].entries()) {
       const child = startChild(folder, ledger, `r${round}`);
-      await until('jobs are added', () => entries(ledger, 'added').some((id) => id.startsWith(`r${round}-${after}-`)));
+      await until('jobs are added', () => entries(ledger, 'added').some((id) => id.startsWith(`r${round}-${after}-`)), START_MS);
       await child.kill();
     }
     const added = entries(ledger, 'added');
@@ -63,7 +64,7 @@ describe('an embedded directory whose process is killed', { timeout: 120_000 }, 
     const ledger = join(folder, 'ledger');
     for (const [round, delay] of [0, 150, 400, 700].entries()) {
       const child = startChild(folder, ledger, `k${round}`);
-      await until('it opens', () => entries(ledger, 'opening').includes(`k${round}`));
+      await until('it opens', () => entries(ledger, 'opening').includes(`k${round}`), START_MS);
       await wait(delay);
       await child.kill();
     }

@@ -1,10 +1,14 @@
 import type * as NodeFs from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../testing/fixture-process.ts';
 import { openDatabase } from './embedded-database.ts';
 
-const { syncs } = vi.hoisted(() => ({ syncs: { count: 0 } }));
+const { syncs } = vi.hoisted(() => {
+  // Another file of this process may have loaded them with the real one.
+  vi.resetModules();
+  return { syncs: { count: 0 } };
+});
 
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof NodeFs>();
@@ -18,6 +22,7 @@ vi.mock('node:fs', async (original) => {
 });
 
 afterEach(() => vi.doUnmock('@electric-sql/pglite'));
+afterAll(() => vi.resetModules());
 
 it('syncs the log of a directory to the disk at every commit', async () => {
   const session = await openDatabase(join(await temporaryFolder(), 'app'));

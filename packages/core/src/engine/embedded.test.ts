@@ -218,7 +218,7 @@ describe('jobs that a killed process left active', () => {
   it('are counted at every crash and never given up', async () => {
     const folder = await temporaryFolder();
     await newDriver(folder).close();
-    for (let crash = 0; crash < 4; crash++) {
+    for (let crash = 0; crash < 3; crash++) {
       const driver = newDriver(folder);
       if (crash === 0) await newQueue(driver).add('x', 1, { jobId: 'poison' });
       expect((await newQueue(driver).getJob('poison'))?.stalledCounter).toBe(crash);
@@ -227,7 +227,7 @@ describe('jobs that a killed process left active', () => {
     }
     const last = newDriver(folder);
     const job = await newQueue(last).getJob('poison');
-    expect([job?.stalledCounter, await job?.getState(), job?.attemptsMade]).toEqual([4, 'waiting', 0]);
+    expect([job?.stalledCounter, await job?.getState(), job?.attemptsMade]).toEqual([3, 'waiting', 0]);
   });
 });
 
@@ -266,11 +266,11 @@ describe('the event feed', () => {
     });
     await shared.feed.watch(queue.name);
     newWorker(shared, async (job) => void ended.set(job.id ?? '', performance.now()), { concurrency: 20 }, queue.name);
-    for (let batch = 0; batch < 3; batch++) await queue.addBulk(Array.from({ length: 200 }, () => ({ name: 'x', data: 1 })));
-    await until('600 have ended', () => heard.size === 600);
-    for (let single = 1; single <= 100; single++) {
+    for (let batch = 0; batch < 3; batch++) await queue.addBulk(Array.from({ length: 100 }, () => ({ name: 'x', data: 1 })));
+    await until('300 have ended', () => heard.size === 300);
+    for (let single = 1; single <= 40; single++) {
       await queue.add('x', 1);
-      await until('it has ended', () => heard.size === 600 + single);
+      await until('it has ended', () => heard.size === 300 + single);
     }
     expect([...heard.values()].every((times) => times === 1)).toBe(true);
     expect(Math.max(...lateness)).toBeLessThan(2500);

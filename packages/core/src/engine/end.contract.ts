@@ -1,16 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TestEngine } from '../testing/engines.ts';
 import { temporaryFolder } from '../testing/fixture-process.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { Gate } from '../testing/gate.ts';
 import { until } from '../testing/until.ts';
 import { deleteKeys, uniqueName } from '../testing/with-app.ts';
 import { flowJob, openEngine, suiteEngine, toVerdict, work } from '../testing/with-engine.ts';
 import type { JobEvent, JobPlace } from './engine.ts';
-
-const FIXTURE = fileURLToPath(new URL('../testing/end.fixture.ts', import.meta.url));
 
 export function endContract(test: TestEngine): void {
   const engine = suiteEngine(test);
@@ -172,7 +170,7 @@ export function endContract(test: TestEngine): void {
       const first = openEngine(url, app);
       await first.addFlow([flowJob('q', 'it', { data: '{"n":1}' })]);
       await first.close();
-      const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE, url, app, 'q', 'it'], {
+      const child = spawn(process.execPath, [fixtureProgram('end'), url, app, 'q', 'it'], {
         env: { ...process.env, OXBOW_CRASHPOINT: 'end-taken-before-failed' },
         stdio: 'inherit',
       });

@@ -1,17 +1,15 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { QueueEvents } from 'bullmq';
 import { Client } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { onPostgres } from '../testing/engines.ts';
 import { postgresDriver } from '../testing/postgres-driver.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { until } from '../testing/until.ts';
 import { deleteKeys, startWorker, uniqueName, withApp } from '../testing/with-app.ts';
 import { BullEngine } from './bull-engine.ts';
 import { schemaOf } from './postgres-target.ts';
-
-const OPENER = fileURLToPath(new URL('../testing/opener.fixture.ts', import.meta.url));
 
 onPostgres((engine) => {
   async function connected(app?: string): Promise<Client> {
@@ -37,7 +35,7 @@ onPostgres((engine) => {
       onTestFinished(() => deleteKeys(engine.url, app));
       const opened = await Promise.all(
         Array.from({ length: 5 }, (_, n) =>
-          promisify(execFile)(process.execPath, ['--import', 'tsx', OPENER, engine.url, app, String(n)]).then(({ stdout }) => stdout),
+          promisify(execFile)(process.execPath, [fixtureProgram('opener'), engine.url, app, String(n)]).then(({ stdout }) => stdout),
         ),
       );
       expect(opened).toEqual(['added', 'added', 'added', 'added', 'added']);

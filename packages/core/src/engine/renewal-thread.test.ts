@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ToThread } from './lock-access.ts';
 import type { LaneGuard, LaneGuardOptions } from './renewal-thread.ts';
 
@@ -52,6 +52,9 @@ beforeEach(async () => {
   vi.resetModules();
   ({ guardLane } = await import('./renewal-thread.ts'));
 });
+
+// What was loaded here has no real thread, and the next file may run in this process.
+afterAll(() => vi.resetModules());
 
 describe('the renewal thread', () => {
   it('is one for all lanes, and ends with the last of them', async () => {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { chain } from '../canvas/chain.ts';
 import { group } from '../canvas/group.ts';
 import { CANCEL_CRASHPOINTS } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
+import { fixtureProgram } from '../testing/fixture-program.ts';
 import { until } from '../testing/until.ts';
 import { startWorker, withApp } from '../testing/with-app.ts';
 
@@ -19,9 +19,8 @@ export function cancelledHalfwayContract(engine: TestEngine): void {
     const now = app.task('now', { queue: 'work', run: () => 'now' });
     const all = app.task('all', { queue: 'work', run: (input: readonly string[]) => input.length });
     const run = await chain(group([now.si(undefined).with({ delay: '1h' }), now.si(undefined).with({ delay: '1h' })]), all.s()).enqueue();
-    const program = fileURLToPath(new URL('../testing/cancel.fixture.ts', import.meta.url));
     const env = { ...process.env, OXBOW_CRASHPOINT: point };
-    const canceller = spawn(process.execPath, ['--import', 'tsx', program, engine.url, app.name, run.id], { stdio: 'ignore', env });
+    const canceller = spawn(process.execPath, [fixtureProgram('cancel'), engine.url, app.name, run.id], { stdio: 'ignore', env });
     expect(await once(canceller, 'exit')).toEqual([null, 'SIGKILL']);
     await startWorker(app, { queues: { work: 5 }, lockDuration: 1000 });
     await until('the run has ended', async () => (await run.status()).status === 'cancelled');

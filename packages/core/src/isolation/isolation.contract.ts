@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { operate } from '../operate.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import type * as fixtureModule from '../testing/isolated.fixture.ts';
@@ -23,6 +23,8 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
     process.env['OXBOW_ISOLATED'] = JSON.stringify({ app: uniqueName('isolated'), url: engine.url, ledger: join(folder, 'ledger') });
+    // It makes its app when it is loaded, and suites of other engines may have loaded it in this process.
+    vi.resetModules();
     fixture = await import('../testing/isolated.fixture.ts');
   });
   afterAll(async () => {

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { PLACE_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
-import { entries, fixtureConfig, FixtureProcess, readLedger } from '../testing/fixture-process.ts';
+import { entries, fixtureConfig, FixtureProcess } from '../testing/fixture-process.ts';
+import { readLedger } from '../testing/ledger.ts';
 import { until } from '../testing/until.ts';
 import { withApp } from '../testing/with-app.ts';
 

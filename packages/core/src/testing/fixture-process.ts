@@ -1,22 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { JobStatus } from '../client/status.ts';
 import type { TestEngine } from './engines.ts';
+import { fixtureProgram } from './fixture-program.ts';
 import { until } from './until.ts';
 import { deleteKeys, uniqueName } from './with-app.ts';
 
-const FIXTURES = {
-  worker: new URL('worker.fixture.ts', import.meta.url),
-  canvas: new URL('canvas.fixture.ts', import.meta.url),
-  records: new URL('records.fixture.ts', import.meta.url),
-  deadLetters: new URL('dead-letters.fixture.ts', import.meta.url),
-} as const;
+export { entries } from './ledger.ts';
 
 /** What the fixture process does; see worker.fixture.ts for its tasks. */
 export interface FixtureConfig {
@@ -82,9 +76,10 @@ interface FixtureOptions {
   readonly imports?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** @defaultValue 'worker' */
-  readonly fixture?: keyof typeof FIXTURES;
+  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters';
 }
 
+const START_MS = 60_000;
 const RUN_MS = 100_000;
 
 /** A real process that runs a worker; killed when the test ends. */
@@ -96,9 +91,8 @@ export class FixtureProcess {
   #hasExited = false;
 
   constructor(config: FixtureConfig, { imports = [], env = {}, fixture = 'worker' }: FixtureOptions = {}) {
-    const file = fileURLToPath(FIXTURES[fixture]);
-    const flags = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
-    this.#child = spawn(process.execPath, [...flags, file], {
+    const flags = imports.flatMap((name) => ['--import', name]);
+    this.#child = spawn(process.execPath, [...flags, fixtureProgram(fixture)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...env, OXBOW_FIXTURE: JSON.stringify(config) },
     });
@@ -111,8 +105,12 @@ export class FixtureProcess {
     onTestFinished(() => this.kill('SIGKILL').then(() => undefined));
   }
 
-  /** Waits for a message; rejects when the process ends without it. */
-  async told(name: string, matches: (message: FixtureMessage) => boolean = () => true, withinMs?: number): Promise<FixtureMessage> {
+  /** Waits for a message, on a busy machine for a start-up of many seconds; rejects when the process ends without it. */
+  async told(
+    name: string,
+    matches: (message: FixtureMessage) => boolean = () => true,
+    withinMs: number = START_MS,
+  ): Promise<FixtureMessage> {
     const look = (): FixtureMessage | undefined => {
       const found = this.messages.find((message) => message.name === name && matches(message));
       if (found === undefined && this.#hasExited) throw new Error(`The process ended without "${name}":\n${this.#output}`);
@@ -191,25 +189,4 @@ export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** Lines that fixture processes have written so far: a word and what it is about. */
-export function readLedger(file: string): readonly { readonly word: string; readonly about: string }[] {
-  let text = '';
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    // Nobody has written yet.
-  }
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const [word = '', ...about] = line.split(' ');
-      return { word, about: about.join(' ') };
-    });
-}
-
-export function entries(file: string, word: string): readonly string[] {
-  return readLedger(file).flatMap((line) => (line.word === word ? [line.about] : []));
 }

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { createApp } from '../app.ts';
 import { group } from '../canvas/group.ts';
 import { NonRetryableError } from '../errors.ts';
-import { entries, type FixtureConfig } from './fixture-process.ts';
+import type { FixtureConfig } from './fixture-process.ts';
+import { entries } from './ledger.ts';
 
 const config = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as FixtureConfig;
 const { queue, ledger } = config;

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './fixture-process.ts';
+import { fixtureProgram } from './fixture-program.ts';
 import { until } from './until.ts';
 
 export interface StandingStill {
@@ -17,8 +17,7 @@ export interface StandingStill {
 /** A process that works (still.fixture.ts), with a lock of a second; killed when the test ends. */
 export async function standingStill(url: string, app: string): Promise<StandingStill> {
   const file = join(await temporaryFolder(), 'told');
-  const program = fileURLToPath(new URL('./still.fixture.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program, url, app, file], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [fixtureProgram('still'), url, app, file], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');

@@ -3,7 +3,8 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createApp } from '../app.ts';
 import type { SignalName } from '../signals.ts';
-import { entries, type FixtureConfig, type FixtureMessage, type FixtureRequest } from './fixture-process.ts';
+import type { FixtureConfig, FixtureMessage, FixtureRequest } from './fixture-process.ts';
+import { entries } from './ledger.ts';
 
 const config = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as FixtureConfig;
 const { queue } = config;

@@ -17,7 +17,7 @@ export function deadLettersCrashContract(engine: TestEngine, writes: readonly Cr
 
   async function die(order: FixtureConfig, point: string | undefined): Promise<void> {
     const env = point === undefined ? {} : { OXBOW_CRASHPOINT: point };
-    expect(await new FixtureProcess(order, { fixture: 'deadLetters', env }).exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await new FixtureProcess(order, { fixture: 'dead-letters', env }).exited).toEqual({ code: null, signal: 'SIGKILL' });
   }
 
   interface Work {
