@@ -20,7 +20,10 @@ const rooms = {
   // The tables of the stores are made where BullMQ's are.
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/sql/schema\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
-  root: { at: '(app-options|task-options|eviction-watch|strictness|operation)\\.ts$', may: ['errors\\.ts$', ...small, ...below, port] },
+  root: {
+    at: '(app-options|task-options|declare-task|eviction-watch|strictness|operation)\\.ts$',
+    may: ['errors\\.ts$', ...small, ...below, port],
+  },
   operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },
   app: { at: 'app\\.ts$', may: ['[a-z-]+\\.ts$', ...below, port, 'engine/open\\.ts$'] },
 };

@@ -15,6 +15,7 @@ import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
 import { runTransaction } from './client/transaction.ts';
 import { Watcher } from './client/watcher.ts';
+import type { DeclareTask, Preset } from './declare-task.ts';
 import type { BullQueue, Engine, EngineFacts, Transaction } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
@@ -34,45 +35,12 @@ import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
-import {
-  assertPolicy,
-  defineTask,
-  type ContractOptions,
-  type PlainTaskOptions,
-  type ResultOf,
-  type SchemaTaskOptions,
-  type TaskPolicies,
-} from './task-options.ts';
+import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
-import type { InputOf, OutputOf, Schema } from './task/schema.ts';
 import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
-
-/** Declares tasks; `app.task` and `app.preset(…).task`. */
-export interface DeclareTask<Deps, Extra extends object> {
-  /** A task whose input is checked by a schema. @throws OxbowError `invalid_options`, `invalid_name`, `duplicate_task` */
-  <In extends Schema, Returned, Out extends Schema | undefined = undefined, const State extends string = never>(
-    name: string,
-    options: SchemaTaskOptions<In, Out, Returned, Deps, State> & Extra,
-  ): Task<InputOf<In>, ResultOf<Out, Returned>>;
-  /** A task whose input is only typed. */
-  <In, Returned, Out extends Schema | undefined = undefined, const State extends string = never>(
-    name: string,
-    options: PlainTaskOptions<In, Out, Returned, Deps, State> & Extra,
-  ): Task<In, ResultOf<Out, Returned>>;
-  /** A task without a handler: producers import it without the code that runs it. `.implement(run)` adds the handler. */
-  readonly contract: <In extends Schema, Out extends Schema, const State extends string = never>(
-    name: string,
-    options: ContractOptions<In, Out, State> & Extra,
-  ) => Contract<InputOf<In>, OutputOf<In>, InputOf<Out>, OutputOf<Out>, Deps, State>;
-}
-
-/** Defaults for a family of tasks. A task's own option replaces the preset's, whole. */
-export interface Preset<Deps, Extra extends object> {
-  readonly task: DeclareTask<Deps, Extra>;
-}
 
 /**
  * Everything of one application: its tasks, its engine, its workers in this process.
@@ -109,20 +77,10 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.log =
       options.logger ??
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
-    const errors = new ThrottledLog(this.log);
-    const { url, connectTimeoutMs, tls } = this.#settings;
-    const engineOptions = {
-      app: this.name,
-      url,
-      connectTimeoutMs,
-      tls,
-      onOpen: (facts: EngineFacts) => {
-        this.#eviction.opened(facts.evictionPolicy);
-        this.#strictness.started();
-      },
-      onError: (error: Error) => errors.error(error, 'connection to the engine'),
-    };
-    this.#engine = insideChild() === undefined ? createEngine(engineOptions) : noEngine();
+    this.#engine = openEngine(this.#settings, this.log, (facts) => {
+      this.#eviction.opened(facts.evictionPolicy);
+      this.#strictness.started();
+    });
     this.#stores = createStores(this.#engine.storeServer);
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
@@ -406,4 +364,11 @@ export class App<Deps = unknown, Extra extends object = object> {
  */
 export function createApp<Deps = unknown>(options: AppOptions): App<Deps> {
   return new App<Deps>(options);
+}
+
+/** Nothing is connected yet. */
+function openEngine({ name: app, url, connectTimeoutMs, tls }: AppSettings, log: Logger, onOpen: (facts: EngineFacts) => void): Engine {
+  if (insideChild() !== undefined) return noEngine();
+  const errors = new ThrottledLog(log);
+  return createEngine({ app, url, connectTimeoutMs, tls, onOpen, onError: (error) => errors.error(error, 'connection to the engine') });
 }

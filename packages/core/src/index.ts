@@ -1,5 +1,6 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
-export { createApp, type App, type DeclareTask, type Preset } from './app.ts';
+export { createApp, type App } from './app.ts';
+export type { DeclareTask, Preset } from './declare-task.ts';
 export type { AppOptions, RetentionOptions } from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';

@@ -1,14 +1,13 @@
-import type { Addition, Engine, FlowJob } from '../engine/engine.ts';
+import type { ActiveJob, Addition, Engine, FlowJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { rewritten, wrapTogether } from '../policies/enqueue-wrapping.ts';
 import type { EnqueueCall, Policy, Publishing } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
-import { decodeEnvelope } from '../task/envelope.ts';
+import { decodeEnvelope, type Envelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
 import { announce } from './announcement.ts';
-import type { Attempt } from './attempt.ts';
 
 export interface FlowAdderSource {
   readonly engine: Pick<Engine, 'addFlow' | 'transactions'>;
@@ -17,6 +16,12 @@ export interface FlowAdderSource {
   readonly limits: PayloadLimits;
   /** The options of a task that belong to policies. */
   readonly optionsOf: (task: string) => EnqueueCall['options'];
+}
+
+/** A job by whose end others are added. */
+export interface Publisher {
+  readonly job: Pick<ActiveJob, 'id' | 'queue' | 'name'>;
+  readonly envelope: Envelope | undefined;
 }
 
 /** Names of Oxbow's own tasks begin with it. */
@@ -35,7 +40,7 @@ export class FlowAdder {
    * @param tx - a transaction of the producer's, where the engine has such.
    * @throws as `Engine.addFlow`, or `Transactions.add`; what a policy throws, and then nothing is added
    */
-  async add(flow: readonly FlowJob[], from?: Pick<Attempt, 'job' | 'envelope'>, tx?: SqlExecutor): Promise<Addition | undefined> {
+  async add(flow: readonly FlowJob[], from?: Publisher, tx?: SqlExecutor): Promise<Addition | undefined> {
     const wrapping = this.#wrapping;
     let addition: Addition | undefined;
     const send = async (jobs: readonly FlowJob[]): Promise<void> => {
@@ -73,7 +78,7 @@ export class FlowAdder {
   async #wrapped(
     policies: readonly Policy[],
     flow: readonly FlowJob[],
-    from: Pick<Attempt, 'job' | 'envelope'> | undefined,
+    from: Publisher | undefined,
     send: (jobs: readonly FlowJob[]) => Promise<void>,
   ): Promise<void> {
     const { limits } = this.#source;
@@ -99,7 +104,7 @@ function toJob(job: FlowJob, call: EnqueueCall, last: EnqueueCall, limits: Paylo
   return last === call ? job : { ...job, data: rewritten(job.data, last, limits) };
 }
 
-function describe({ job, envelope }: Pick<Attempt, 'job' | 'envelope'>): Publishing {
+function describe({ job, envelope }: Publisher): Publishing {
   return { id: publicId(job.id, job.queue), task: job.name, headers: envelope?.headers ?? {} };
 }
 

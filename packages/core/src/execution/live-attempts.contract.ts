@@ -57,7 +57,7 @@ export function liveAttemptsContract(engine: TestEngine): void {
     gates[0]?.open();
     await until('both have ended', () => worker.state.running.length === 0);
     const job = await app.queue('work').getJob(id.split('@')[0] as string);
-    expect((job?.data as { readonly c: { readonly out: string } }).c.out).toBe(values[1]);
+    expect(job?.data).toMatchObject({ c: { out: values[1] } });
     await startWorker(app, { queues: { later: 5 } });
     expect(await run.result()).toEqual([['b', 'b']]);
   });

@@ -27,7 +27,7 @@ export function runEnqueuesContract(engine: TestEngine): void {
       const [first, both, last, linked, told] = ['first', 'both', 'last', 'linked', 'told'].map((name) =>
         app.task(name, { run: (_: unknown, ctx): unknown => ctx.headers['trace'] }),
       ) as [Told, Told, Told, Told, Told];
-      const fails = app.task('fails', { run: (_: unknown): number => Number.parseInt('none', 10) });
+      const fails = app.task('fails', { run: (text: unknown): number => Number.parseInt(`none ${String(text)}`, 10) });
       await startWorker(app, {});
       const run = await chain(first.s(), group(both.s(), both.s()), last.s().link(linked.s())).enqueue(1, { headers: { own: 'h' } });
       expect(await run.result()).toBe('begun');
@@ -57,7 +57,7 @@ export function runEnqueuesContract(engine: TestEngine): void {
       app.use({ name: 'bad', enqueue: (call, next) => next(call.task === 'bad' ? { ...call, input: 1n } : call) });
       const one = app.task('one', { run: () => 1 });
       const pair = app.task('pair', { run: ({ x, y }: { readonly x: number; readonly y: number }) => [x, y] });
-      const bad = app.task('bad', { run: (_: unknown) => null });
+      const bad = app.task('bad', { run: (given: unknown) => given });
       await startWorker(app, {});
       expect(
         await (
@@ -78,7 +78,7 @@ export function runEnqueuesContract(engine: TestEngine): void {
         },
       });
       const [fine, refused, moved, forgotten] = ['fine', 'refused', 'moved', 'forgotten'].map((name) =>
-        app.task(name, { run: (_: unknown) => 1 }),
+        app.task(name, { run: (n: unknown) => n }),
       ) as [Told, Told, Told, Told];
       const enqueued = recordSignals(app, 'task:enqueued');
       await expect(chord([fine.si(1), refused.si(1)], fine.s()).enqueue()).rejects.toThrow('not allowed');
