@@ -10,7 +10,7 @@ export const inCi = process.env.CI !== undefined && process.env.CI !== '' && pro
 
 /**
  * Runs a program to its end, in the repository's root, found first in node_modules/.bin, its output passed on.
- * Resolves to its exit code (1 when a signal ended it, 127 when it does not exist); never rejects.
+ * It is told to end when this process ends first. Resolves to its exit code (1 when a signal ended it, 127 when it does not exist); never rejects.
  *
  * @param {string} command
  * @param {readonly string[]} [args]
@@ -26,12 +26,17 @@ export function run(command, args = [], { cwd = root, env = {}, capture = false,
     stdio: capture ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' }),
   });
+  const end = () => child.kill();
+  process.once('exit', end);
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ code: 127, output: `${output}${error.message}\n` }));
-    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+    child.on('close', (code) => {
+      process.off('exit', end);
+      resolve({ code: code ?? 1, output });
+    });
   });
 }
 

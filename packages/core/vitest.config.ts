@@ -9,8 +9,8 @@ export default defineConfig({
     isolate: false,
     setupFiles: 'src/testing/clean-process.ts',
     // Generous: two cores may be busy opening several embedded engines.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     typecheck: { enabled: true, include: ['src/**/*.test-d.ts'], tsconfig: 'tsconfig.test.json', ignoreSourceErrors: true },
   },
 });

@@ -52,6 +52,16 @@ it('takes over from a dead process', async () => {
   expect(await readdir(join(file, '..'))).toEqual(['app.lock']);
 });
 
+it('removes the drafts of dead processes, whole or not, and no others', async () => {
+  const file = await lockFile();
+  await writeRecord(`${file}.dead.draft`, { pid: deadPid() });
+  await writeFile(`${file}.cut.draft`, '{"pid":');
+  await writeRecord(`${file}.live.draft`, {});
+  await writeRecord(`${file}.far.draft`, { pid: deadPid(), scope: 'elsewhere' });
+  await lockDirectory(file);
+  expect((await readdir(join(file, '..'))).toSorted()).toEqual(['app.lock', 'app.lock.far.draft', 'app.lock.live.draft']);
+});
+
 it('takes over when the pid has been given to another process', async () => {
   const file = await lockFile();
   await writeRecord(file, { started: 'some other time' });

@@ -11,8 +11,9 @@
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { OxbowError } from '../errors.ts';
@@ -47,6 +48,8 @@ const TIMING: LockTiming = { touchMs: 2000, silenceMs: 7000 };
 export async function lockDirectory(file: string, timing: LockTiming = TIMING): Promise<DirectoryLock> {
   const record: LockRecord = { pid: process.pid, started: await startOf(process.pid), scope: await scope(), nonce: randomUUID() };
   await take(file, record, timing);
+  // Litter is no reason to refuse.
+  await sweep(file, timing).catch(() => undefined);
   const touch = setInterval(() => {
     const now = new Date();
     utimes(file, now, now).catch(() => undefined);
@@ -87,7 +90,8 @@ async function create(file: string, record: LockRecord): Promise<boolean> {
     await link(draft, file);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    // Without its draft: a holder took it for a dead process's, so there is a file.
+    if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return false;
     throw error;
   } finally {
     await rm(draft, { force: true });
@@ -102,6 +106,18 @@ async function writeDraft(file: string, record: LockRecord): Promise<string> {
   const draft = `${file}.${randomUUID()}.draft`;
   await writeFile(draft, JSON.stringify(record));
   return draft;
+}
+
+/** Removes the drafts of processes that were killed before they had removed them. Only for the holder: whoever has a draft now is refused. */
+async function sweep(file: string, timing: LockTiming): Promise<void> {
+  const here = await scope();
+  for (const name of await readdir(dirname(file))) {
+    if (!name.startsWith(`${basename(file)}.`) || !name.endsWith('.draft')) continue;
+    const draft = join(dirname(file), name);
+    const found = await read(draft);
+    if (found === undefined || (found.pid !== 0 && found.scope !== here) || (await isAlive(draft, found, timing))) continue;
+    await rm(draft, { force: true });
+  }
 }
 
 /** Undefined when there is no file. A file that nobody of us wrote is the record of a dead process. */

@@ -32,7 +32,7 @@ describe('an embedded directory whose process is killed', { timeout: 120_000 }, 
   it('keeps every acknowledged job and every recorded result, and finishes the rest', async () => {
     const folder = await temporaryFolder();
     const ledger = join(folder, 'ledger');
-    for (const [round, after] of [40, 250, 120].entries()) {
+    for (const [round, after] of [40, 120, 80].entries()) {
       const child = startChild(folder, ledger, `r${round}`);
       await until('jobs are added', () => entries(ledger, 'added').some((id) => id.startsWith(`r${round}-${after}-`)), START_MS);
       await child.kill();
