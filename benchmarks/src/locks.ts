@@ -1,6 +1,6 @@
 /**
  * Locks and limits beside the libraries that people use for them on Redis: `node benchmarks/dist/locks.js <redis-url> [runs]`, by hand.
- * Medians; sides take turns. Prints tables, which docs/decisions/0012-places.md has.
+ * Medians; sides take turns. Prints tables, which docs/decisions/0014-places.md has.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { createApp, type App } from '@oxbow/core';
