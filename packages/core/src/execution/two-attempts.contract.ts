@@ -11,11 +11,28 @@ const LIMIT = { timeout: 60_000 };
 
 /** One job, run by a worker after another that has lost it. */
 export function twoAttemptsContract(engine: TestEngine): void {
-  it('the value on record is the one that the followers got, when an attempt that had lost its lock published first', LIMIT, async () => {
+  it('an attempt that has lost its lock publishes nothing: the other one’s value counts', LIMIT, async () => {
     const app = withApp(engine);
     const gate = new Gate();
     const { first, echo } = declareStill(app, () => gate.pass().then(() => 'the other'));
     const still = await standingStill(engine.url, app.name);
+    const run = await chain(first.si(undefined), echo.s(), echo.s()).enqueue();
+    await still.stands;
+    await startWorker(app, { queues: { work: 5 }, lockDuration: 1000 });
+    await until('the job is started again', () => gate.arrived === 1);
+    still.goOn();
+    await still.lost();
+    expect((await run.member([1]).status()).status).toBe('parked');
+    gate.open();
+    expect(await run.result()).toBe('the other');
+    expect(await run.member([0]).result()).toBe('the other');
+  });
+
+  it('where policies see what follows before it is added, the value on record is the one that was published first', LIMIT, async () => {
+    const app = withApp(engine);
+    const gate = new Gate();
+    const { first, echo } = declareStill(app, () => gate.pass().then(() => 'the other'));
+    const still = await standingStill(engine.url, app.name, 'wraps');
     const run = await chain(first.si(undefined), echo.s(), echo.s()).enqueue();
     await still.stands;
     await startWorker(app, { queues: { work: 5 }, lockDuration: 1000 });

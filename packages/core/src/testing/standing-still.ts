@@ -10,14 +10,16 @@ import { until } from './until.ts';
 export interface StandingStill {
   /** It has stopped at the end of its first handler. */
   readonly stands: Promise<unknown>;
+  /** It has noticed that the job is not its own any more. */
+  lost(): Promise<unknown>;
   goOn(): void;
   kill(): Promise<void>;
 }
 
 /** A process that works (still.fixture.ts), with a lock of a second; killed when the test ends. */
-export async function standingStill(url: string, app: string): Promise<StandingStill> {
+export async function standingStill(url: string, app: string, how: 'plain' | 'wraps' = 'plain'): Promise<StandingStill> {
   const file = join(await temporaryFolder(), 'told');
-  const child = spawn(process.execPath, [fixtureProgram('still'), url, app, file], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [fixtureProgram('still'), url, app, file, how], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
@@ -28,7 +30,8 @@ export async function standingStill(url: string, app: string): Promise<StandingS
   const stands = until('it stands still', () => told(file).includes('still'));
   // A test that fails before it waits for this ends alone.
   stands.catch(() => undefined);
-  return { stands, goOn: () => void child.kill('SIGCONT'), kill };
+  const lost = (): Promise<unknown> => until('it has lost the job', () => told(file).includes('lost'));
+  return { stands, lost, goOn: () => void child.kill('SIGCONT'), kill };
 }
 
 function told(file: string): string {

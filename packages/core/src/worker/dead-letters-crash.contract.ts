@@ -49,7 +49,10 @@ export function deadLettersCrashContract(engine: TestEngine, writes: readonly Cr
       const letters = await all(app);
       expect(inOrder(letters.map(({ input }) => input as number))).toEqual(each);
       expect(noted(order, 'died')).toEqual(each);
-      expect((await app.deadLetters.groups()).map(({ count, error }) => [count, error.name])).toEqual([[JOBS, 'RangeError']]);
+      // Two, should the process that died be compiled and this one not: the place in the code is part of a fingerprint.
+      const groups = await app.deadLetters.groups();
+      expect(new Set(groups.map(({ error }) => error.name))).toEqual(new Set(['RangeError']));
+      expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(JOBS);
       expect(await app.queue(order.queue).getFailedCount()).toBe(JOBS);
     });
 
