@@ -1,9 +1,14 @@
 import { expect, it } from 'vitest';
-import { CRASHPOINTS, TRANSACTION_CRASHPOINTS } from '../../../packages/core/src/crashpoint.ts';
+import { CRASHPOINTS, PLACE_CRASHPOINTS, RECORD_CRASHPOINTS, TRANSACTION_CRASHPOINTS } from '../../../packages/core/src/crashpoint.ts';
 import { POINTS } from './crash-case.ts';
 
-/** A canvas has no transaction. */
-const ELSEWHERE: ReadonlySet<string> = new Set(TRANSACTION_CRASHPOINTS);
+/** A canvas has no transaction, its tasks need no key and no place, and nobody replays its jobs. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  ...TRANSACTION_CRASHPOINTS,
+  ...RECORD_CRASHPOINTS,
+  ...PLACE_CRASHPOINTS,
+  'replayed-before-forgotten',
+]);
 
 it('every crash point of core that a canvas comes by is one of the harness', () => {
   expect([...POINTS].toSorted()).toEqual(CRASHPOINTS.filter((point) => !ELSEWHERE.has(point)).toSorted());

@@ -23,6 +23,8 @@ export const POINTS = [
   'out-recorded-before-publish',
   'published-before-complete',
   'fan-out-added-before-complete',
+  'failure-recorded-before-index',
+  'indexed-before-fail',
   'failure-recorded-before-handlers',
   'handlers-before-fail',
   'replacement-recorded-before-add',

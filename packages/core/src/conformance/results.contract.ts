@@ -61,20 +61,21 @@ export function resultCases(scene: () => Scene): void {
     });
 
     it('62: a body gets the results of a header that are not kept', async () => {
-      const { sum, tsum } = tinyTasks(await forgetful(scene()), 'work');
-      expect(await resultOf(chord([sum(1, 1), sum(2, 2)], tsum.s()).enqueue())).toBe(6);
+      const app = withApp(scene().engine, FORGETFUL);
+      const { sum, tsum } = tinyTasks(app, 'work');
+      expect(await awaited(app, [await chord([sum(1, 1), sum(2, 2)], tsum.s()).enqueue()])).toEqual([6]);
     });
 
     it('63: a result that is not kept reaches who waits for it, and the step that follows', async () => {
-      const { sum, plus } = tinyTasks(await forgetful(scene()), 'work');
-      const run = await chain(sum(1, 1), plus(5)).enqueue();
-      expect(await run.result()).toBe(7);
+      const app = withApp(scene().engine, FORGETFUL);
+      const { sum, plus } = tinyTasks(app, 'work');
+      expect(await awaited(app, [await chain(sum(1, 1), plus(5)).enqueue()])).toEqual([7]);
     });
 
     it('82c: nor does a task alone lose it', async () => {
-      const { id, rec } = tinyTasks(await forgetful(scene()), 'work');
-      expect(await resultOf(id.enqueue(1))).toBe(1);
-      expect(await resultOf(rec.enqueue(undefined))).toBeNull();
+      const app = withApp(scene().engine, FORGETFUL);
+      const { id, rec } = tinyTasks(app, 'work');
+      expect(await awaited(app, [await id.enqueue(1), await rec.enqueue(undefined)])).toEqual([1, null]);
     });
 
     it('82d: the list of a group can be had by its id elsewhere', async () => {
@@ -87,9 +88,21 @@ export function resultCases(scene: () => Scene): void {
   });
 }
 
-/** An app that keeps nothing that has succeeded, and works. */
-async function forgetful({ engine }: Scene): Promise<App> {
-  const app = withApp(engine, { retention: { succeeded: { count: 0 } } });
+/** Keeps nothing that has succeeded. */
+const FORGETFUL = { retention: { succeeded: { count: 0 } } } as const;
+
+interface Awaited {
+  changes(): AsyncGenerator<unknown, void, undefined>;
+  result(): Promise<unknown>;
+}
+
+/** What comes of them when they are run after somebody has begun to wait: who has a first change hears of all later ones. */
+async function awaited(app: App, handles: readonly Awaited[]): Promise<readonly unknown[]> {
+  const changes = handles.map((handle) => handle.changes());
+  await Promise.all(changes.map((each) => each.next()));
+  const results = handles.map((handle) => handle.result());
   await startWorker(app, { queues: { work: 5 } });
-  return app;
+  const values = await Promise.all(results);
+  await Promise.all(changes.map((each) => each.return()));
+  return values;
 }
