@@ -365,7 +365,7 @@ export function transactionContract(engine: TestEngine): void {
     await work();
     await (await outer.enqueue()).result();
     await until('all ran', () => effects.includes('job') && effects.includes('last'));
-    expect(await app.queue(queue).getJobCountByTypes('waiting', 'active')).toBe(0);
+    await until('all have ended', async () => (await app.queue(queue).getJobCountByTypes('waiting', 'active')) === 0);
     expect(effects.toSorted()).toEqual(['job', 'last', 'step']);
   });
 }

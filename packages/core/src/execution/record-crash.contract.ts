@@ -3,14 +3,12 @@ import { RECORD_CRASHPOINTS, type Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess } from '../testing/fixture-process.ts';
 
-/** After these the result, or the step, is on record. */
+/** Where a worker dies whose job has not begun, or has its result, or its step, on record. A producer that dies takes along what runs in its process. */
 const AFTER_RECORD: ReadonlySet<Crashpoint> = new Set([
-  'claimed-before-add',
   'claimed-before-handler',
   'result-recorded-before-complete',
   'failure-recorded-before-release',
   'released-before-fail',
-  'ended-owner-found-before-takeover',
   'step-recorded-before-next',
 ]);
 const AT_ONCE = 5;
