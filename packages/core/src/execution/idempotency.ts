@@ -5,6 +5,7 @@ import type { JobPlace } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { claimKey, claimOf, isKeyed, keyedSettings } from '../policies/idempotency.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { isAway } from '../policies/store-away.ts';
 import type { FailedEnd, FailureRecord, StoredClaim } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
@@ -41,10 +42,6 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
       'the job ran longer than its idempotency key was kept, and another job has the key: its result is not on record',
     );
   return standing === undefined || standing === value ? outcome : { kind: 'succeeded', value: JSON.parse(standing) as unknown };
-}
-
-function isAway(error: unknown): boolean {
-  return OxbowError.is(error) && (error.code === 'engine_unavailable' || error.code === 'engine_refused');
 }
 
 /** The handler has had its effects: a store that is away, or refuses, is waited for, until the attempt is told to stop. */
