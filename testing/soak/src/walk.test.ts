@@ -97,6 +97,16 @@ describe('a walk along a canvas', () => {
     expect(findings(sound, ...told)).toEqual(['alarm: is there, and had no reason to be']);
   });
 
+  it('expects the task after a failed group to be told, whether the group has links or not', () => {
+    const told = [
+      { label: 'a', from: 'start' },
+      { label: 'alarm', from: failure, gave: 1 },
+    ];
+    const next = { ...step('b'), errors: [alarm('alarm')] };
+    for (const links of [[], [step('l')]])
+      expect(findings(chain([{ ...group([step('a', { fail: 'always' })]), links }, next]), ...told)).toEqual([]);
+  });
+
   it('takes a failed member of a settle group for what it is', () => {
     const tree = chain([group([step('a', { fail: 'always' }), step('b')], { join: 'settle' }), step('c')]);
     const from = [

@@ -98,20 +98,18 @@ export class Walk {
     const failed = fails(tree);
     const inside = failed && cancelRest === true ? 'lax' : mode;
     const came = members.map((member) => this.run(member, from, inside));
-    // The job that starts its links stands between it and the task after it.
-    const isBefore = (tree.links ?? []).length === 0;
-    if (failed) return { kind: 'failed', group: isBefore };
+    if (failed) return { kind: 'failed', group: true };
     const values = came.flatMap((one) => (one.kind === 'value' ? [one.value] : []));
     switch (join) {
       case 'failFast':
-        return values.length === members.length ? { kind: 'value', value: values } : { kind: 'failed', group: isBefore };
+        return values.length === members.length ? { kind: 'value', value: values } : { kind: 'failed', group: true };
       case 'settle':
         return { kind: 'value', value: came.map((one) => (one.kind === 'value' ? { status: 'succeeded', value: one.value } : FAILED)) };
       case 'ignore':
         return { kind: 'value', value: values };
       default:
         // Members that were cancelled are missing.
-        return values.length < join.quorum ? { kind: 'failed', group: isBefore } : { kind: 'value', value: values };
+        return values.length < join.quorum ? { kind: 'failed', group: true } : { kind: 'value', value: values };
     }
   }
 
