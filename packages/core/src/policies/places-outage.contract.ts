@@ -4,7 +4,7 @@ import { until } from '../testing/until.ts';
 import { startWorker, withApp } from '../testing/with-app.ts';
 
 const JOBS = 8;
-const OUTAGE_MS = 2000;
+const OUTAGE_MS = 10_000;
 
 interface Outage {
   readonly engine: TestEngine;
