@@ -31,6 +31,8 @@ export const errorCodes = {
   missing_dependency: 'An optional package is not installed. The message has the command.',
   invalid_url: 'The URL does not name an engine.',
   url_required: 'NODE_ENV is production and neither `url` nor OXBOW_URL is set.',
+  startup_failed: 'The `startup` of a worker, or of an isolated task, threw; `cause` is its error.',
+  startup_timeout: 'The `startup` of a worker, or of an isolated task, did not end in time.',
   closed: 'The app or worker has been closed.',
   deadlock: 'A task waited for another job’s result. Use a chain or a link.',
   result_timeout: 'The result did not come within `timeout`. The job goes on.',

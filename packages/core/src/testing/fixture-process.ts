@@ -27,6 +27,8 @@ export interface FixtureConfig {
   readonly maxCrashes?: number;
   readonly connectTimeout?: number;
   readonly drain?: { readonly soft: number; readonly hard: number };
+  /** Of its worker. */
+  readonly startup?: 'throws';
   /** Adds jobs of `note` until so many are acknowledged in the ledger. */
   readonly produce?: number;
   /** Another task than `note`. */

@@ -169,6 +169,7 @@ await app
     queues: { [queue]: config.concurrency ?? 5 },
     ...(config.lockDuration === undefined ? {} : { lockDuration: config.lockDuration }),
     ...(config.maxBlocked === undefined ? {} : { maxBlocked: config.maxBlocked }),
+    ...(config.startup === undefined ? {} : { startup: () => Promise.reject(new Error('no pool')) }),
     ...(config.drain === undefined ? {} : { drain: config.drain }),
   })
   .run();

@@ -10,6 +10,7 @@ const GRACE_MS = 500;
 interface Overrun extends AttemptSignal {
   readonly error: Error;
   readonly since: number;
+  readonly handler: Promise<unknown>;
 }
 
 /** Handlers that run on though their attempts were ended. */
@@ -24,10 +25,15 @@ export class Overruns {
   }
 
   get states(): readonly OverrunState[] {
-    return [...this.#overruns].map(({ error, since, ...which }) => {
+    return [...this.#overruns].map(({ error, since, handler: _, ...which }) => {
       const { code } = error as { readonly code?: unknown };
       return { ...which, overMs: performance.now() - since, code: typeof code === 'string' ? code : error.name };
     });
+  }
+
+  /** Resolves when the handlers that run on now have settled. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#overruns].map(({ handler }) => handler));
   }
 
   /** Keeps an attempt in sight until its handler, which never rejects, has settled; reports it should that take long. */
@@ -41,6 +47,7 @@ export class Overruns {
       attempt,
       error,
       since: performance.now(),
+      handler,
     };
     this.#overruns.add(overrun);
     let reported = false;
@@ -55,7 +62,7 @@ export class Overruns {
     });
   }
 
-  #report({ since, ...overrun }: Overrun, ended: boolean): void {
+  #report({ since, handler: _, ...overrun }: Overrun, ended: boolean): void {
     const { id, task, attempt, error } = overrun;
     const overMs = performance.now() - since;
     this.#log.warn(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OxbowError } from '../errors.ts';
+import { resolveLimit } from '../policies/time-limits.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
@@ -17,10 +18,20 @@ export interface WorkerOptions<Deps> {
   readonly queues?: Readonly<Record<string, number>>;
   /** Names of the tasks it runs. @defaultValue every task of the app with a handler */
   readonly tasks?: readonly string[];
-  /** Makes what handlers get as `ctx.deps`, before the first job. An error ends the start. */
-  readonly startup?: () => Deps | Promise<Deps>;
-  /** Disposes of it after the drain; also when the drain left orphans. */
+  /**
+   * Makes what handlers get as `ctx.deps`, once for this worker, before its first job. An error ends the start (code `startup_failed`). `signal`
+   * aborts at `startupTimeout`, or when the worker is drained before this has ended.
+   */
+  readonly startup?: (call: { readonly signal: AbortSignal }) => Deps | Promise<Deps>;
+  /** How long that may take; then the start fails with `startup_timeout`. @defaultValue '1m' */
+  readonly startupTimeout?: Duration;
+  /**
+   * Disposes of it, once, when the last handler has ended or the drain has put back what still runs. An error is logged.
+   * @defaultValue what `startup` made disposes of itself, should it have `Symbol.asyncDispose` or `Symbol.dispose`
+   */
   readonly shutdown?: (deps: Deps) => void | Promise<void>;
+  /** How long that is waited for. @defaultValue '5s' */
+  readonly shutdownTimeout?: Duration;
   readonly drain?: DrainOptions;
   /**
    * How long a job stays locked without renewal: a killed worker's jobs start again after this and up to half of it
@@ -44,6 +55,8 @@ export interface WorkerSettings {
   readonly tasks: ReadonlySet<string> | undefined;
   readonly softMs: number;
   readonly hardMs: number;
+  readonly startupMs: number;
+  readonly shutdownMs: number;
   readonly lockDurationMs: number;
   /** Undefined: without the thread. */
   readonly maxBlockedMs: number | undefined;
@@ -51,13 +64,17 @@ export interface WorkerSettings {
 
 const DEFAULT_CONCURRENCY = 5;
 const MIN_LOCK_MS = 1000;
+const STARTUP_MS = 60_000;
+const SHUTDOWN_MS = 5000;
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 
 const workerOptions = z.strictObject({
   queues: z.record(z.string(), z.int().min(1).max(1000)).optional(),
   tasks: z.array(z.string()).optional(),
   startup: fn.optional(),
+  startupTimeout: durationOption.optional(),
   shutdown: fn.optional(),
+  shutdownTimeout: durationOption.optional(),
   drain: z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() }).optional(),
   lockDuration: durationOption.optional(),
   lockRenewal: z.enum(['thread', 'main']).optional(),
@@ -69,7 +86,8 @@ const workerOptions = z.strictObject({
  * @throws OxbowError `invalid_options`, `unknown_task`, `invalid_name`
  */
 export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap<string, string>): WorkerSettings {
-  const { queues, tasks, drain, lockDuration, lockRenewal, maxBlocked } = parseOptions(workerOptions, options, 'app.worker()');
+  const given = parseOptions(workerOptions, options, 'app.worker()');
+  const { queues, tasks, drain, lockDuration, lockRenewal, maxBlocked } = given;
   for (const task of tasks ?? []) {
     if (!queuesByTask.has(task))
       throw new OxbowError(
@@ -85,6 +103,8 @@ export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap
     tasks: tasks === undefined ? undefined : new Set(tasks),
     softMs: parseDuration(drain?.soft ?? '20s', 'app.worker(): drain.soft'),
     hardMs: parseDuration(drain?.hard ?? '5s', 'app.worker(): drain.hard'),
+    startupMs: resolveLimit(given.startupTimeout, 'app.worker(): startupTimeout') ?? STARTUP_MS,
+    shutdownMs: resolveLimit(given.shutdownTimeout, 'app.worker(): shutdownTimeout') ?? SHUTDOWN_MS,
     lockDurationMs,
     maxBlockedMs: lockRenewal === 'main' ? undefined : parseDuration(maxBlocked ?? '5m', 'app.worker(): maxBlocked'),
   };

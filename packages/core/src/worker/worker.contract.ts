@@ -84,7 +84,7 @@ export function workerContract(engine: TestEngine): void {
         startup: () => Promise.reject(new Error('no pool')),
         shutdown: () => void (ran = true),
       });
-      await expect(worker.start()).rejects.toThrow('no pool');
+      await expect(worker.start()).rejects.toMatchObject({ code: 'startup_failed', cause: { message: 'no pool' } });
       expect(await worker.drain()).toEqual({ orphans: [] });
       expect((await handle.status()).status).toBe('waiting');
       expect(ran).toBe(false);

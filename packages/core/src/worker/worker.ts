@@ -16,6 +16,7 @@ import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
+import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
 import type { WorkerPhase, WorkerState } from './state.ts';
@@ -43,6 +44,7 @@ export interface Drained {
 
 const RETRY_OPEN_MS = 1000;
 const IDLE_CLOSE_MS = 2000;
+const START_FAILED = 2;
 
 /**
  * Runs jobs in this process: new → starting → running → draining → drained. Once drained it does not start again.
@@ -51,8 +53,8 @@ const IDLE_CLOSE_MS = 2000;
  */
 export class Worker<Deps = unknown> {
   readonly #source: WorkerSource;
-  readonly #options: WorkerOptions<Deps>;
   readonly #settings: WorkerSettings;
+  readonly #resources: Resources<Deps>;
   readonly #running = new RunningJobs();
   readonly #overruns: Overruns;
   readonly #children: ChildPool;
@@ -67,15 +69,13 @@ export class Worker<Deps = unknown> {
   #lanes: readonly Lane[] = [];
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
-  #deps: Deps | undefined;
-  #startedUp = false;
   #phase: WorkerPhase = 'new';
 
   /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
     this.#source = source;
-    this.#options = options;
     this.#settings = settings;
+    this.#resources = new Resources(options, settings, source.log);
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
@@ -113,7 +113,7 @@ export class Worker<Deps = unknown> {
   /**
    * Resolves when every queue is being fetched. A server that is down, or a clock that is off, is waited for. In the child of an isolated task
    * it does nothing.
-   * @throws what `startup` threw; OxbowError `engine_unsupported`; `closed` after a drain.
+   * @throws OxbowError `startup_failed`, whose `cause` is what `startup` threw, `startup_timeout`, `engine_unsupported`; `closed` after a drain.
    */
   start(): Promise<void> {
     if (this.#source.idle) return Promise.resolve();
@@ -123,14 +123,15 @@ export class Worker<Deps = unknown> {
 
   /**
    * Starts, and drains on SIGTERM or SIGINT, then ends the process: exit code 0 when every job ended, 1 when some had
-   * to be put back. A second signal puts them back at once. Resolves when `drain` was called instead; at once, and nothing else, in the child of
-   * an isolated task.
+   * to be put back. A second signal puts them back at once. A start that fails is logged, closes the app, and ends the process with 2.
+   * Resolves when `drain` was called instead; at once, and nothing else, in the child of an isolated task.
+   * @throws OxbowError `closed` after a drain.
    */
   async run(): Promise<void> {
     if (this.#source.idle) return;
     const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
     try {
-      await this.start();
+      await this.start().catch((error: unknown) => this.#endProcess(error));
       const { orphans } = await this.#ended.promise;
       if (signals.count === 0) return;
       await this.#source.closeApp();
@@ -156,8 +157,7 @@ export class Worker<Deps = unknown> {
   async #start(): Promise<void> {
     if (this.#draining !== undefined) throw new OxbowError('closed', 'This worker has been drained; make a new one.');
     this.#phase = 'starting';
-    this.#deps = await this.#options.startup?.();
-    this.#startedUp = true;
+    await this.#makeResources();
     await this.#waitForEngine();
     if (this.#draining !== undefined) return;
     await this.#clock.start();
@@ -172,6 +172,22 @@ export class Worker<Deps = unknown> {
     if (this.#clock.skewed) this.#setFetching(false);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
+  }
+
+  async #makeResources(): Promise<void> {
+    try {
+      await this.#resources.make();
+    } catch (error) {
+      if (this.#draining === undefined) throw error;
+    }
+  }
+
+  /** Of a worker that owns its process and could not start: what has been opened would keep it alive. */
+  async #endProcess(error: unknown): Promise<never> {
+    if (OxbowError.is(error) && error.code === 'closed') throw error;
+    this.#source.log.fatal({ err: error }, 'the worker could not start; its process ends');
+    await this.#source.closeApp().catch((err: unknown) => this.#source.log.error({ err }, 'the app could not be closed'));
+    return process.exit(START_FAILED);
   }
 
   async #waitForEngine(): Promise<void> {
@@ -190,7 +206,7 @@ export class Worker<Deps = unknown> {
   #openLanes(): readonly Lane[] {
     const { engine, signals, policies } = this.#source;
     const runner = new AttemptRunner(
-      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps, children: this.#children },
+      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#resources.deps, children: this.#children },
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
@@ -236,6 +252,7 @@ export class Worker<Deps = unknown> {
   async #drain(): Promise<Drained> {
     this.#phase = 'draining';
     this.#stopped.resolve(undefined);
+    this.#resources.abandon();
     this.#clock.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
@@ -246,10 +263,12 @@ export class Worker<Deps = unknown> {
     this.#loop.stop();
     this.#cancellations.stop();
     await this.#children.close();
+    if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
+    // Overruns hold no slot, but what `startup` made.
+    else if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+    await this.#resources.dispose();
     this.#phase = 'drained';
     const drained: Drained = { orphans };
-    if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
-    if (this.#startedUp) await this.#options.shutdown?.(this.#deps as Deps);
     this.#source.signals.emit('worker:drained', drained);
     this.#source.log.info({ orphans: orphans.length }, 'worker drained');
     this.#ended.resolve(drained);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { resourcesContract } from './resources.contract.ts';
+
+onEmbedded(resourcesContract);
