@@ -229,11 +229,39 @@ describe('ctx', () => {
 
 describe('workers', () => {
   it('make the deps of the app', () => {
-    typed.worker({ startup: () => ({ pool: { query: async () => Promise.resolve([]) } }), shutdown: ({ pool }) => void pool.query('') });
+    const open = (): Deps => ({ pool: { query: async () => Promise.resolve([]) } });
+    typed.worker({ startup: open, shutdown: ({ pool }) => void pool.query('') });
+    typed.worker({ startup: async ({ signal }) => Promise.resolve({ pool: { query: async () => Promise.resolve([signal.aborted]) } }) });
     // @ts-expect-error -- other deps
     typed.worker({ startup: () => ({ client: 1 }) });
+    // @ts-expect-error -- other deps
+    typed.worker({ startup: open, shutdown: ({ client }) => void client });
+    // @ts-expect-error -- handlers would have none
+    typed.worker({ queues: { default: 1 } });
+    // @ts-expect-error -- handlers would have none
+    typed.worker();
+    // @ts-expect-error -- it would never end
+    typed.worker({ startup: open, startupTimeout: '1y' });
+    createApp<Deps | undefined>({ name: 'may' }).worker();
+    app.worker();
     // @ts-expect-error -- unknown
     app.worker({ concurrency: 5 });
+  });
+});
+
+describe('isolated tasks', () => {
+  const module = import.meta.url;
+
+  it('make the deps of the app', () => {
+    const startup = async (): Promise<Deps> => Promise.resolve({ pool: { query: async () => Promise.resolve([]) } });
+    const shutdown = async ({ pool }: Deps): Promise<void> => void (await pool.query(''));
+    typed.task('own', { isolate: { kind: 'thread', module, startup, shutdown }, run: (_: number, ctx) => ctx.deps.pool.query('') });
+    typed.preset({ isolate: { kind: 'process', module, startup } }).task('preset', { run: () => null });
+    // @ts-expect-error -- other deps
+    typed.task('other', { isolate: { kind: 'thread', module, startup: () => ({ client: 1 }) }, run: () => null });
+    // @ts-expect-error -- other deps
+    typed.preset({ isolate: { kind: 'thread', module, startup: () => ({ client: 1 }) } });
+    app.task('any', { isolate: { kind: 'thread', module, startup: () => 5 }, run: () => null });
   });
 });
 

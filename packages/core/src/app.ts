@@ -39,7 +39,7 @@ import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
-import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
+import { resolveWorkerOptions, type WorkerArguments } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
 /**
@@ -133,7 +133,7 @@ export class App<Deps = unknown, Extra extends object = object> {
    * Shared options for a family of tasks.
    * @throws OxbowError `invalid_options`
    */
-  preset(policies: TaskPolicies & Partial<Extra>): Preset<Deps, Partial<Extra> & object> {
+  preset(policies: TaskPolicies<never, Deps> & Partial<Extra>): Preset<Deps, Partial<Extra> & object> {
     defineTask('preset', policies, {}, this.#policies);
     return { task: this.#declare(policies) as DeclareTask<Deps, Partial<Extra> & object> };
   }
@@ -154,7 +154,7 @@ export class App<Deps = unknown, Extra extends object = object> {
    * A worker in this process; `.start()` or `.run()` it. Policies and tasks declared later count too.
    * @throws OxbowError `invalid_options`, `unknown_task`, `invalid_name`, `closed`
    */
-  worker(options: WorkerOptions<Deps> = {}): Worker<Deps> {
+  worker(...[options = {}]: WorkerArguments<Deps>): Worker<Deps> {
     this.#assertOpen();
     const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
     const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));

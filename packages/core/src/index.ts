@@ -84,7 +84,7 @@ export type { InputOf, OutputOf, Schema } from './task/schema.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
 export type { SqlExecutor } from './task/sql-executor.ts';
-export type { DrainOptions, WorkerOptions } from './worker/settings.ts';
+export type { DrainOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';
 export {

@@ -27,8 +27,9 @@ import type { InputOf, OutputOf, Schema } from './task/schema.ts';
  * How a task runs, whatever it does: what `app.preset` can share.
  *
  * @typeParam Input - of the functions that make keys, in the form that producers give.
+ * @typeParam Deps - what `isolate.startup` makes.
  */
-export interface TaskPolicies<Input = never> {
+export interface TaskPolicies<Input = never, Deps = unknown> {
   /** @defaultValue 'default' */
   readonly queue?: string;
   /** @defaultValue no retry */
@@ -55,7 +56,7 @@ export interface TaskPolicies<Input = never> {
   /** Ends an attempt that does not call `ctx.heartbeat`. @defaultValue no heartbeat is expected */
   readonly heartbeat?: HeartbeatOptions;
   /** Where the handler runs. @defaultValue in the worker's own thread */
-  readonly isolate?: IsolateOptions;
+  readonly isolate?: IsolateOptions<Deps>;
   /** What happens to a job whose worker was lost while it ran: another start, or none. @defaultValue 'at-least-once' */
   readonly delivery?: Delivery;
   /** Whether finally failed jobs are dead letters. @defaultValue true */
@@ -69,7 +70,7 @@ export interface SchemaTaskOptions<
   Returned,
   Deps,
   State extends string,
-> extends TaskPolicies<InputOf<In>> {
+> extends TaskPolicies<InputOf<In>, Deps> {
   /** Any Standard Schema. Producers give its input form, handlers get its output form. */
   readonly input: In;
   /** What the handler must return; `result()` gives its output form. */
@@ -80,7 +81,7 @@ export interface SchemaTaskOptions<
 }
 
 /** A task whose input is only typed, not checked. */
-export interface PlainTaskOptions<In, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies<In> {
+export interface PlainTaskOptions<In, Out extends Schema | undefined, Returned, Deps, State extends string> extends TaskPolicies<In, Deps> {
   readonly output?: Out;
   readonly states?: readonly State[];
   readonly run: Handler<In, Out extends Schema ? InputOf<Out> : Returned, Deps, State>;

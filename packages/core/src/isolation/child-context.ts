@@ -18,7 +18,8 @@ export class ForwardedReplacement extends OxbowError {
 
 export interface ChildContextParts {
   readonly run: RunMessage;
-  readonly deps: unknown;
+  /** By the task's startup; undefined: it has none. */
+  readonly made: { readonly deps: unknown } | undefined;
   /** Has the parent do it. */
   readonly ask: (what: Asked, args: readonly unknown[]) => Promise<unknown>;
   readonly log: (line: string) => void;
@@ -35,7 +36,6 @@ export class ChildContext implements TaskContext {
   readonly headers: Readonly<Record<string, string>>;
   readonly lastHeartbeat: unknown;
   readonly fence: number | undefined;
-  readonly deps: unknown;
   readonly #parts: ChildContextParts;
   readonly #controller = new AbortController();
   #log: Logger | undefined;
@@ -54,8 +54,13 @@ export class ChildContext implements TaskContext {
     this.headers = context.headers;
     this.lastHeartbeat = context.lastHeartbeat;
     this.fence = context.fence;
-    this.deps = parts.deps;
     if (aborted !== undefined) this.abort(fromSentError(aborted));
+  }
+
+  get deps(): unknown {
+    const { made } = this.#parts;
+    if (made !== undefined) return made.deps;
+    throw new OxbowError('isolated', `Task "${this.name}" is isolated: a worker’s startup does not reach there. Give it isolate.startup.`);
   }
 
   get signal(): AbortSignal {

@@ -6,6 +6,7 @@ import type { TaskDefinition } from '../task/definition.ts';
 import { encodePayload } from '../task/payload.ts';
 import { parse } from '../task/schema.ts';
 import { ChildContext, ForwardedReplacement } from './child-context.ts';
+import { ChildDeps } from './child-deps.ts';
 import type { Declared } from './inside.ts';
 import type { Asked, FromChild, RunMessage, ToChild } from './messages.ts';
 import { fromSentError, toSentError } from './sent-error.ts';
@@ -20,8 +21,7 @@ export class ChildRunner {
   readonly #declared: Declared;
   readonly #send: (message: FromChild) => void;
   readonly #asked = new Map<number, Waiting>();
-  /** By the `startup` that makes them. */
-  readonly #deps = new Map<() => unknown, Promise<unknown>>();
+  readonly #deps = new ChildDeps();
   #running: { readonly call: number; readonly context: ChildContext } | undefined;
   #lastAsked = 0;
   #module = '';
@@ -37,6 +37,10 @@ export class ChildRunner {
         return this.#load(message.module);
       case 'run':
         return this.#run(message);
+      case 'end':
+        await this.#deps.dispose();
+        // Of a thread, only the thread.
+        return process.exit(0);
       case 'abort':
         if (this.#running?.call === message.call) this.#running.context.abort(fromSentError(message.reason));
         return;
@@ -86,7 +90,7 @@ export class ChildRunner {
       throw new OxbowError('unknown_task', `${this.#module} declares no task "${run.task}" with a handler in an app "${run.app}".`);
     const context = new ChildContext({
       run,
-      deps: await this.#depsOf(definition),
+      made: definition?.isolation === undefined ? undefined : await this.#deps.of(run.task, definition.isolation),
       ask: (what, args) => this.#ask(run.call, what, args),
       log: (line) => this.#send({ kind: 'log', call: run.call, line }),
     });
@@ -97,19 +101,6 @@ export class ChildRunner {
     if (definition?.output === undefined && value !== undefined)
       encodePayload(value, 'result', { ...run.limits, bytes: Number.MAX_SAFE_INTEGER });
     return value;
-  }
-
-  async #depsOf(definition: TaskDefinition | undefined): Promise<unknown> {
-    const startup = definition?.isolation?.startup;
-    if (startup === undefined) return undefined;
-    const deps = this.#deps.get(startup) ?? Promise.resolve().then(startup);
-    this.#deps.set(startup, deps);
-    try {
-      return await deps;
-    } catch (error) {
-      this.#deps.delete(startup);
-      throw error;
-    }
   }
 
   #ask(call: number, what: Asked, args: readonly unknown[]): Promise<unknown> {

@@ -22,7 +22,6 @@ interface Spawned {
   send(message: ToChild): void;
   /** Cannot be caught, and stops an endless loop. */
   kill(): void;
-  end(): void;
   hold(held: boolean): void;
 }
 
@@ -101,7 +100,7 @@ export class Child {
 
   /** One that does nothing. */
   async end(): Promise<void> {
-    if (this.#alive) this.#spawned.end();
+    this.send({ kind: 'end' });
     if (!(await this.#exitedInTime())) await this.kill();
   }
 
@@ -149,9 +148,6 @@ function spawnProcess(): Spawned {
     // One that has just died is told of by its exit.
     send: (message) => void handle.send(message, () => undefined),
     kill: () => void handle.kill('SIGKILL'),
-    end: () => {
-      if (handle.connected) handle.disconnect();
-    },
     hold: (held) => {
       if (held) handle.ref();
       else handle.unref();
@@ -166,14 +162,12 @@ function spawnThread(): Spawned {
   const tsx = tsxOf(process.execArgv);
   const load = `import(${JSON.stringify(tsx)}).then((tsx) => (tsx.register(), import(${JSON.stringify(entry.href)})))`;
   const handle = tsx === undefined ? new Worker(entry, options) : new Worker(load, { ...options, eval: true });
-  const kill = (): void => void handle.terminate();
   return {
     name: 'thread',
     handle,
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
     send: (message) => handle.postMessage(message),
-    kill,
-    end: kill,
+    kill: () => void handle.terminate(),
     hold: (held) => {
       if (held) handle.ref();
       else handle.unref();

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { operate } from '../operate.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import type * as fixtureModule from '../testing/isolated.fixture.ts';
+import { entries } from '../testing/ledger.ts';
 import { until } from '../testing/until.ts';
 import { deleteKeys, recordSignals, uniqueName } from '../testing/with-app.ts';
 
@@ -43,16 +44,19 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
     });
   }
 
-  it('is killed at the hard deadline of a drain, and put back without using an attempt', async () => {
+  it(`is killed at the hard deadline of a drain, and put back without using an attempt${all ? '; one with nothing to do disposes of its deps' : ''}`, async () => {
     const { tasks, worker, app } = fixture;
     const kind = kinds.at(-1) as Kind;
     const handle = await tasks[kind].endless.enqueue();
     const pid = await pidOf(handle.id);
+    const idle = all ? [String(await (await tasks[kind].pid.enqueue()).result())] : [];
     const ended = recordSignals(app, 'task:failed');
+    const before = entries(join(folder, 'ledger'), 'shutdown').length;
     expect(await worker.drain()).toEqual({ orphans: [handle.id] });
     expect(await handle.status()).toMatchObject({ status: 'waiting', attempt: 0 });
     if (kind === 'process') await untilGone(pid);
     expect(ended).toEqual([]);
+    expect(entries(join(folder, 'ledger'), 'shutdown').slice(before)).toEqual(idle);
   });
 
   function engineCases(kind: Kind): void {
@@ -136,6 +140,16 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
       await until('it runs', async () => (await handle.status()).state === 'ON');
       await handle.cancel('enough');
       await expect(handle.result()).rejects.toMatchObject({ code: 'cancelled', cause: { message: 'enough' } });
+    });
+
+    it('has no deps of the worker: its own startup makes them, and without one they are refused', async () => {
+      const { bare, unready } = fixture.tasks[kind];
+      await expect((await bare.enqueue()).result()).rejects.toMatchObject({
+        cause: { code: 'isolated', message: expect.stringContaining(`"${kind}-bare"`) as string },
+      });
+      await expect((await unready.enqueue()).result()).rejects.toMatchObject({
+        cause: { code: 'startup_failed', cause: { name: 'OwnError', message: 'no pool' } },
+      });
     });
 
     it('is stopped when it does not beat, and tried again with its last beat', async () => {

@@ -39,6 +39,8 @@ export interface RunMessage {
 export type ToChild =
   | { readonly kind: 'load'; readonly module: string }
   | RunMessage
+  /** It has nothing to do: it disposes of what it has made, and ends. */
+  | { readonly kind: 'end' }
   | { readonly kind: 'abort'; readonly call: number; readonly reason: SentError }
   | { readonly kind: 'answer'; readonly asked: number; readonly value?: unknown; readonly error?: SentError };
 

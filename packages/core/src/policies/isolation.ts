@@ -4,14 +4,26 @@ import { z } from 'zod';
 import { OxbowError } from '../errors.ts';
 import type { Isolation } from '../task/definition.ts';
 
-/** Runs the handler in a process or thread of its own, where a limit really stops it. */
-export interface IsolateOptions {
+/**
+ * Runs the handler in a process or thread of its own, where a limit really stops it.
+ *
+ * @typeParam Deps - what handlers get as `ctx.deps`.
+ */
+export interface IsolateOptions<Deps = unknown> {
   /** A thread starts faster and costs less memory; only a process survives its own end for lack of memory, and can be stopped inside native code. */
   readonly kind: 'thread' | 'process';
   /** The module that declares the task, as `import.meta.url` there: each child loads it. It must not enqueue, serve or work when it is loaded. */
   readonly module: string | URL;
-  /** Makes `ctx.deps` in each child, before its first job. A worker's `startup` does not reach there. @defaultValue `ctx.deps` is undefined */
-  readonly startup?: () => unknown;
+  /**
+   * Makes `ctx.deps` in each child, before its first job; it may take 30 s. A worker's `startup` does not reach there.
+   * @defaultValue none: `ctx.deps` throws OxbowError `isolated`
+   */
+  readonly startup?: () => Deps | Promise<Deps>;
+  /**
+   * Disposes of it before the child ends, which waits a second for that; a child that is killed does not.
+   * @defaultValue what `startup` made disposes of itself, should it have `Symbol.asyncDispose` or `Symbol.dispose`
+   */
+  readonly shutdown?: (deps: Deps) => void | Promise<void>;
 }
 
 /** The task option `isolate`. */
@@ -20,6 +32,7 @@ export const isolateOption: z.ZodType<IsolateOptions> = z.strictObject(
     kind: z.enum(['thread', 'process']),
     module: z.union([z.string(), z.instanceof(URL)], 'must be the module that declares the task, like import.meta.url'),
     startup: z.custom<() => unknown>((value) => typeof value === 'function', 'must be a function').optional(),
+    shutdown: z.custom<(deps: unknown) => void>((value) => typeof value === 'function', 'must be a function').optional(),
   },
   "must be { kind: 'thread' | 'process', module: import.meta.url }",
 ) as z.ZodType<IsolateOptions>;
@@ -34,5 +47,5 @@ export function resolveIsolation(option: IsolateOptions | undefined, task: strin
       'invalid_options',
       `task "${task}": isolate.module must be a file: URL, like import.meta.url, or an absolute path.`,
     );
-  return { kind: option.kind, module, startup: option.startup };
+  return { kind: option.kind, module, startup: option.startup, shutdown: option.shutdown };
 }

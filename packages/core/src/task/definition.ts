@@ -14,6 +14,7 @@ export interface Isolation {
   readonly module: string;
   /** Makes `ctx.deps` in each child. */
   readonly startup: (() => unknown) | undefined;
+  readonly shutdown: ((deps: unknown) => void | Promise<void>) | undefined;
 }
 
 /** A declared task with everything resolved. Handlers are attached later for contracts. */

@@ -30,9 +30,13 @@ export const app = createApp({ name: config.app, url: config.url, logger });
 
 const AT_ONCE = { attempts: 2, backoff: () => 0 } as const;
 
+function shutdown(deps: unknown): void {
+  appendFileSync(config.ledger, `shutdown ${(deps as { readonly startedBy: number }).startedBy}\n`);
+}
+
 /** @param kind - where these tasks run; their names begin with it. */
 function declare(kind: IsolateOptions['kind']) {
-  const isolate = { kind, module: import.meta.url, startup: () => ({ startedBy: process.pid }) } as const;
+  const isolate = { kind, module: import.meta.url, startup: () => ({ startedBy: process.pid }), shutdown } as const;
   const { task } = app.preset({ queue: kind, isolate });
   const name = (base: string): string => `${kind}-${base}`;
   return {
@@ -54,6 +58,11 @@ function declare(kind: IsolateOptions['kind']) {
           aborted: ctx.signal.aborted,
         };
       },
+    }),
+    bare: task(name('bare'), { isolate: { kind, module: import.meta.url }, run: (_: undefined, ctx) => ctx.deps }),
+    unready: task(name('unready'), {
+      isolate: { kind, module: import.meta.url, startup: () => Promise.reject(new OwnError('no pool')) },
+      run: () => null,
     }),
     pid: task(name('pid'), { run: () => process.pid }),
     /** Fails after its first steps, and gives what they gave when it is tried again. */

@@ -8,7 +8,7 @@ import type { AppOptions } from '../app-options.ts';
 import { isConnectionFailure } from '../engine/postgres-errors.ts';
 import { schemaOf } from '../engine/postgres-target.ts';
 import type { SignalName, Signals } from '../signals.ts';
-import type { WorkerOptions } from '../worker/settings.ts';
+import type { WorkerArguments, WorkerOptions } from '../worker/settings.ts';
 import type { Worker } from '../worker/worker.ts';
 import type { TestEngine } from './engines.ts';
 
@@ -64,7 +64,7 @@ function stage(app: App): Stage {
 
 /** Started; drained when the test ends. */
 export async function startWorker<Deps>(app: App<Deps>, options: WorkerOptions<Deps>): Promise<Worker<Deps>> {
-  const worker = app.worker(options);
+  const worker = app.worker(...([options] as WorkerArguments<Deps>));
   onTestFinished(async () => {
     await worker.drain();
   });

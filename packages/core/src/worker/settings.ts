@@ -50,6 +50,11 @@ export interface WorkerOptions<Deps> {
   readonly maxBlocked?: Duration;
 }
 
+/** `app.worker()` without a startup is for apps whose handlers can do without deps. */
+export type WorkerArguments<Deps> = undefined extends Deps
+  ? [options?: WorkerOptions<Deps>]
+  : [options: WorkerOptions<Deps> & { readonly startup: NonNullable<WorkerOptions<Deps>['startup']> }];
+
 export interface WorkerSettings {
   readonly queues: ReadonlyMap<string, number>;
   readonly tasks: ReadonlySet<string> | undefined;
