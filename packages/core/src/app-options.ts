@@ -1,10 +1,12 @@
 import type { ConnectionOptions } from 'node:tls';
 import { z } from 'zod';
+import type { BackgroundSettings } from './client/background.ts';
 import type { QueueDeclaration } from './client/enqueue.ts';
 import type { KeepFinished } from './engine/engine.ts';
 import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
+import { resolveLimit } from './policies/time-limits.ts';
 import { DEFAULT_UNKNOWN_TASK_GRACE_MS } from './policies/unknown-task.ts';
 import type { DeadLetterLimits } from './store/dead-letters.ts';
 import { durationOption, parseDuration, type Duration } from './task/duration.ts';
@@ -16,6 +18,16 @@ import { DEFAULT_LIMITS, type PayloadLimits } from './task/payload.ts';
 export interface RetentionOptions {
   readonly age?: Duration;
   readonly count?: number;
+}
+
+/** How much `app.background` takes. */
+export interface BackgroundOptions {
+  /** Calls that run at a time, 1–1000. @defaultValue 10 */
+  readonly concurrency?: number;
+  /** Calls that wait for that; one more is refused (`background_full`). @defaultValue 1000 */
+  readonly waiting?: number;
+  /** How long `app.close()`, and the drain of a worker, waits for them. @defaultValue '5s' */
+  readonly drain?: Duration;
 }
 
 export interface AppOptions {
@@ -41,6 +53,8 @@ export interface AppOptions {
   readonly retention?: { readonly succeeded?: RetentionOptions; readonly failed?: RetentionOptions };
   /** How long dead letters are kept, in all queues together; false: there are none. @defaultValue 14 days and 10,000 */
   readonly deadLetters?: false | RetentionOptions;
+  /** Of `app.background`. */
+  readonly background?: BackgroundOptions;
   /** Producers' calls reject when the engine cannot be reached for so long. @defaultValue '5s' */
   readonly connectTimeout?: Duration;
   /** For `rediss` and `postgres` URLs: a private CA, client certificates, as Node's tls.connect takes them. */
@@ -70,6 +84,7 @@ export interface AppSettings {
   /** Undefined: there are none. */
   readonly deadLetters: DeadLetterLimits | undefined;
   readonly redact: readonly string[];
+  readonly background: BackgroundSettings;
   readonly connectTimeoutMs: number;
   readonly tls: ConnectionOptions | undefined;
   readonly evictionPolicy: 'ignore' | 'warn' | 'error';
@@ -89,6 +104,13 @@ const appOptions = z.strictObject({
   unknownTaskGrace: durationOption.optional(),
   retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional() }).optional(),
   deadLetters: z.union([z.literal(false), z.strictObject({ age: durationOption.optional(), count: z.int().min(1).optional() })]).optional(),
+  background: z
+    .strictObject({
+      concurrency: z.int().min(1).max(1000).optional(),
+      waiting: z.int().min(0).optional(),
+      drain: durationOption.optional(),
+    })
+    .optional(),
   connectTimeout: durationOption.optional(),
   tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
   evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
@@ -103,7 +125,7 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
   const options = parseOptions(appOptions, given, 'createApp()');
   assertName('app', options.name);
   for (const queue of Object.keys(options.queues ?? {})) assertName('queue', queue);
-  const { limits, retention: keep } = options;
+  const { limits, retention: keep, background } = options;
   const deadLetters = toLimits(options.deadLetters);
   return {
     name: options.name,
@@ -124,6 +146,11 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
     keepFailed: keepFailed(keep?.failed, deadLetters),
     deadLetters,
     redact: options.redact ?? [],
+    background: {
+      concurrency: background?.concurrency ?? 10,
+      waiting: background?.waiting ?? 1000,
+      drainMs: resolveLimit(background?.drain, 'createApp(): background.drain') ?? 5000,
+    },
     connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s', 'createApp(): connectTimeout'),
     tls: options.tls,
     evictionPolicy: options.evictionPolicy ?? 'warn',

@@ -5,6 +5,7 @@ import { fromJson } from './canvas/foreign-signature.ts';
 import type { RunHandle } from './canvas/run-handle.ts';
 import { adopted, type Signature } from './canvas/signature.ts';
 import type { RunOptions } from './canvas/tree.ts';
+import { Background, type BackgroundCall, type BackgroundCallOptions } from './client/background.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
@@ -66,6 +67,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
   #deadLetters: DeadLetters | undefined;
+  readonly #background: Background;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
   #closing: Promise<void> | undefined;
@@ -84,6 +86,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#stores = createStores(this.#engine.storeServer);
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
+    this.#background = new Background(this.#settings.background, this.#signals, this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
     this.#signals.on('worker:ready', () => this.#strictness.started());
     const flows = new FlowAdder({
@@ -182,6 +185,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         keepFailed,
         execution,
         idle: insideChild() !== undefined,
+        settleBackground: () => this.#background.settled(),
         closeApp: () => this.close(),
       },
       options,
@@ -189,6 +193,18 @@ export class App<Deps = unknown, Extra extends object = object> {
     );
     this.#workers.add(worker);
     return worker;
+  }
+
+  /**
+   * Runs quick work in this process, soon, and does not wait for it: what a web process would else leave to a promise that nobody awaits. So many
+   * calls run at a time and wait (`createApp({ background })`), `close()` and the drain of a worker wait for them, and errors are logged. Nothing is
+   * stored: what is lost with the process is lost. Work that matters, or takes more than a second, is a task.
+   * @throws OxbowError `background_full`, `closed`, `invalid_options`; `isolated` in an isolated task
+   */
+  background(fn: (call: BackgroundCall) => unknown, options?: BackgroundCallOptions): void {
+    if (insideChild() !== undefined)
+      throw new OxbowError('isolated', 'app.background() is not there in an isolated task, whose process ends without waiting for it.');
+    this.#background.run(fn, options);
   }
 
   /** A job by its public id, from any process. @throws OxbowError `unknown_job` when the id has not the right form. */
@@ -290,12 +306,13 @@ export class App<Deps = unknown, Extra extends object = object> {
     return {
       app: this.name,
       engine: () => ({ kind, label, connected: this.#engine.connected }),
+      background: () => this.#background.state,
       workers: () => [...this.#workers].map((worker) => worker.state),
       on: (name, listener) => this.on(name, listener),
     };
   }
 
-  /** Drains workers, ends waits for results (code `closed`), closes connections. Idempotent. */
+  /** Drains workers and what `background` runs, ends waits for results (code `closed`), closes connections. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -311,6 +328,8 @@ export class App<Deps = unknown, Extra extends object = object> {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.drain()));
+    // Handlers may have called it until now, and it may enqueue until it has ended.
+    await this.#background.close();
     this.#closed.abort(new OxbowError('closed', `App "${this.name}" has been closed.`));
     this.#handles.watcher.close();
     this.#eviction.stop();

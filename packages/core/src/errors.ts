@@ -33,6 +33,7 @@ export const errorCodes = {
   url_required: 'NODE_ENV is production and neither `url` nor OXBOW_URL is set.',
   startup_failed: 'The `startup` of a worker, or of an isolated task, threw; `cause` is its error.',
   startup_timeout: 'The `startup` of a worker, or of an isolated task, did not end in time.',
+  background_full: 'app.background() has as many calls as may run and wait. This one was not run.',
   closed: 'The app or worker has been closed.',
   deadlock: 'A task waited for another job’s result. Use a chain or a link.',
   result_timeout: 'The result did not come within `timeout`. The job goes on.',

@@ -1,7 +1,7 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
 export { createApp, type App } from './app.ts';
 export type { DeclareTask, Preset } from './declare-task.ts';
-export type { AppOptions, RetentionOptions } from './app-options.ts';
+export type { AppOptions, BackgroundOptions, RetentionOptions } from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';
 export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';
@@ -37,6 +37,7 @@ export type {
   TaskTree,
   Tree,
 } from './canvas/tree.ts';
+export type { BackgroundCall, BackgroundCallOptions } from './client/background.ts';
 export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
 export type { DeadLetter, DeadLetterError, DeadLetterGroup } from './client/dead-letter.ts';
 export type {

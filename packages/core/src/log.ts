@@ -96,14 +96,19 @@ export class ThrottledLog {
   error(error: Error & { command?: unknown }, message: string): void {
     // A Redis command with its arguments: payloads, passwords.
     delete error.command;
-    const kind = this.#kind(`${message} ${kindOf(error)}`);
+    this.line('error', { err: error }, message, kindOf(error));
+  }
+
+  /** @param which - of several kinds that have one message. */
+  line(level: 'warn' | 'error', bindings: object, message: string, which = ''): void {
+    const kind = this.#kind(`${message} ${which}`);
     const now = performance.now();
     if (now - kind.lastAt < 1000) {
       kind.suppressed++;
       return;
     }
     kind.lastAt = now;
-    this.#log.error({ err: error, ...(kind.suppressed === 0 ? {} : { suppressed: kind.suppressed }) }, message);
+    this.#log[level]({ ...bindings, ...(kind.suppressed === 0 ? {} : { suppressed: kind.suppressed }) }, message);
     kind.suppressed = 0;
   }
 

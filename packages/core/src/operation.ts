@@ -1,6 +1,9 @@
+import type { BackgroundState } from './client/background.ts';
 import type { EngineKind } from './engine/engine.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 import type { WorkerState } from './worker/state.ts';
+
+export type { BackgroundState } from './client/background.ts';
 
 /** The engine of an app, as this process knows it. */
 export interface EngineState {
@@ -20,6 +23,8 @@ export interface Operation {
   engine(): EngineState;
   /** Those that were made here, drained ones too. */
   workers(): readonly WorkerState[];
+  /** Of `app.background`, since the app was made. */
+  background(): BackgroundState;
   /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void;
 }

@@ -68,6 +68,10 @@ export interface Signals {
   'worker:stuck': { readonly queue: string; readonly silentMs: number };
   /** It answers again. */
   'worker:recovered': { readonly queue: string; readonly silentMs: number };
+  /** A call of `app.background` threw. */
+  'background:failed': { readonly name: string; readonly durationMs: number; readonly error: Error };
+  /** So many had not ended when the app closed; by name. */
+  'background:lost': { readonly lost: number; readonly names: Readonly<Record<string, number>> };
   'engine:clock-skewed': { readonly offsetMs: number };
   'engine:clock-restored': { readonly offsetMs: number };
 }
@@ -95,6 +99,8 @@ const NAMES: Readonly<Record<SignalName, true>> = {
   'worker:lag': true,
   'worker:stuck': true,
   'worker:recovered': true,
+  'background:failed': true,
+  'background:lost': true,
   'engine:clock-skewed': true,
   'engine:clock-restored': true,
 };

@@ -1,4 +1,5 @@
 import { createContext, runInContext } from 'node:vm';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { NonRetryableError } from '../errors.ts';
 import { decodeEnvelope, withFailure } from '../task/envelope.ts';
@@ -25,6 +26,14 @@ describe('what a handler throws', () => {
     expect(toError(error)).toBe(error);
     const foreign: unknown = runInContext('new RangeError("far")', createContext());
     expect(toError(foreign)).toBe(foreign);
+  });
+
+  it('is copied when it is frozen: loggers write on errors', () => {
+    const frozen = Object.freeze(Object.assign(new RangeError('frozen', { cause: 'why' }), { code: 'E_FROZEN' }));
+    const error = toError(frozen);
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error).toMatchObject({ name: 'RangeError', message: 'frozen', cause: 'why', code: 'E_FROZEN', stack: frozen.stack });
+    expect(() => pino({}, { write: () => undefined }).error({ err: error })).not.toThrow();
   });
 
   it.each([

@@ -6,9 +6,12 @@ const MAX_MESSAGE = 4096;
 const MAX_NAME = 256;
 const MAX_CAUSES = 5;
 
-/** Anything thrown, as an Error; errors of other realms (node:vm) are errors. */
+/** Anything thrown, as an Error; errors of other realms (node:vm) are errors. Of one that is frozen a copy: loggers write on errors. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error || types.isNativeError(thrown)) return thrown;
+  if (thrown instanceof Error || types.isNativeError(thrown))
+    return Object.isExtensible(thrown)
+      ? thrown
+      : (Object.create(Object.getPrototypeOf(thrown) as object, Object.getOwnPropertyDescriptors(thrown)) as Error);
   const error = new Error(typeof thrown === 'string' ? thrown : `The handler threw ${describe(thrown)}, which is no Error.`);
   error.name = 'NonError';
   return error;

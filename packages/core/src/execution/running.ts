@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { DeadlockError } from '../errors.ts';
 
 /** The name of the task whose handler the current code runs in. */
-const runningTask = new AsyncLocalStorage<string>();
+const runningTask = new AsyncLocalStorage<string | undefined>();
 
 /**
  * Following every promise costs a sixth of a no-op job's CPU on Node 20, so it begins when this process waits for a
@@ -19,6 +19,11 @@ const runInFrame = frames[FRAME] as (handler: () => unknown) => Promise<unknown>
 
 export function runAs(task: string, handler: () => unknown): Promise<unknown> {
   return following ? runningTask.run(task, runInFrame, handler) : runInFrame(handler);
+}
+
+/** What a handler starts and does not wait for holds no slot. */
+export function runOutside<T>(work: () => T): T {
+  return following ? runningTask.run(undefined, work) : work();
 }
 
 /** @throws DeadlockError when called from inside a handler, however deep. */

@@ -114,6 +114,17 @@ const tasks = {
       write('leave', `${n} ${ctx.fence}`);
     },
   }),
+  /** Leaves something to the process. */
+  leaves: app.task('leaves', {
+    queue,
+    run: (ms: number) => {
+      app.background(async () => {
+        write('background', 'start');
+        await wait(ms);
+        write('background', 'end');
+      });
+    },
+  }),
   slow: app.task('slow', {
     queue,
     run: async (ms: number) => {

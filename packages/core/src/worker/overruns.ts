@@ -10,12 +10,12 @@ const GRACE_MS = 500;
 interface Overrun extends AttemptSignal {
   readonly error: Error;
   readonly since: number;
-  readonly handler: Promise<unknown>;
 }
 
 /** Handlers that run on though their attempts were ended. */
 export class Overruns {
-  readonly #overruns = new Set<Overrun>();
+  /** With their handlers. */
+  readonly #overruns = new Map<Overrun, Promise<unknown>>();
   readonly #signals: SignalBus;
   readonly #log: Logger;
 
@@ -25,7 +25,7 @@ export class Overruns {
   }
 
   get states(): readonly OverrunState[] {
-    return [...this.#overruns].map(({ error, since, handler: _, ...which }) => {
+    return [...this.#overruns.keys()].map(({ error, since, ...which }) => {
       const { code } = error as { readonly code?: unknown };
       return { ...which, overMs: performance.now() - since, code: typeof code === 'string' ? code : error.name };
     });
@@ -33,7 +33,7 @@ export class Overruns {
 
   /** Resolves when the handlers that run on now have settled. */
   async ended(): Promise<void> {
-    await Promise.all([...this.#overruns].map(({ handler }) => handler));
+    await Promise.all(this.#overruns.values());
   }
 
   /** Keeps an attempt in sight until its handler, which never rejects, has settled; reports it should that take long. */
@@ -47,9 +47,8 @@ export class Overruns {
       attempt,
       error,
       since: performance.now(),
-      handler,
     };
-    this.#overruns.add(overrun);
+    this.#overruns.set(overrun, handler);
     let reported = false;
     const timer = setTimeout(() => {
       reported = true;
@@ -62,7 +61,7 @@ export class Overruns {
     });
   }
 
-  #report({ since, handler: _, ...overrun }: Overrun, ended: boolean): void {
+  #report({ since, ...overrun }: Overrun, ended: boolean): void {
     const { id, task, attempt, error } = overrun;
     const overMs = performance.now() - since;
     this.#log.warn(

@@ -33,6 +33,8 @@ export interface WorkerSource {
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children'>;
   /** In the child of an isolated task: it does not start. */
   readonly idle: boolean;
+  /** Resolves when what handlers have called in the background has ended, or has been waited for long enough. */
+  readonly settleBackground: () => Promise<void>;
   /** Closes the app, after the drain of a worker that owns its process. */
   readonly closeApp: () => Promise<void>;
 }
@@ -264,8 +266,11 @@ export class Worker<Deps = unknown> {
     this.#cancellations.stop();
     await this.#children.close();
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
-    // Overruns hold no slot, but what `startup` made.
-    else if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+    else {
+      // Both may use what `startup` made.
+      if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+      await Promise.race([this.#source.settleBackground(), this.#force.promise]);
+    }
     await this.#resources.dispose();
     this.#phase = 'drained';
     const drained: Drained = { orphans };

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { backgroundContract } from './background.contract.ts';
+
+onEmbedded(backgroundContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { backgroundContract } from './background.contract.ts';
+
+onRedis(backgroundContract);
