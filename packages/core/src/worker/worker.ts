@@ -185,9 +185,9 @@ export class Worker<Deps = unknown> {
   }
 
   /** Of a worker that owns its process and could not start: what has been opened would keep it alive. */
-  async #endProcess(error: unknown): Promise<never> {
-    if (OxbowError.is(error) && error.code === 'closed') throw error;
-    this.#source.log.fatal({ err: error }, 'the worker could not start; its process ends');
+  async #endProcess(reason: unknown): Promise<never> {
+    if (OxbowError.is(reason) && reason.code === 'closed') throw reason;
+    this.#source.log.fatal({ err: reason }, 'the worker could not start; its process ends');
     await this.#source.closeApp().catch((err: unknown) => this.#source.log.error({ err }, 'the app could not be closed'));
     return process.exit(START_FAILED);
   }
