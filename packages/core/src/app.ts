@@ -1,42 +1,33 @@
 import { setMaxListeners } from 'node:events';
-import type { CompileSettings } from './canvas/compile.ts';
 import type { AnySignature, EnqueueArguments, GivenBy, TakenBy } from './canvas/fit.ts';
-import { fromJson } from './canvas/foreign-signature.ts';
 import type { RunHandle } from './canvas/run-handle.ts';
 import { adopted, type Signature } from './canvas/signature.ts';
 import type { RunOptions } from './canvas/tree.ts';
 import { Background, type BackgroundCall, type BackgroundCallOptions } from './client/background.ts';
-import { CanvasClient } from './client/canvas-client.ts';
-import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
+import { wire, type Wiring } from './app-wiring.ts';
 import { DeadLetters } from './client/dead-letters.ts';
-import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
-import { JobHandle, type HandleSource } from './client/handle.ts';
+import { JobHandle } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
 import { runTransaction } from './client/transaction.ts';
-import { Watcher } from './client/watcher.ts';
 import type { DeclareTask, Preset } from './declare-task.ts';
 import type { BullQueue, Engine, EngineFacts, Transaction } from './engine/engine.ts';
 import { createEngine } from './engine/open.ts';
 import { EvictionWatch } from './eviction-watch.ts';
 import { OxbowError } from './errors.ts';
-import type { CanvasRuntime } from './execution/canvas-runtime.ts';
-import { FlowAdder } from './execution/flow-adder.ts';
-import { PlanCache } from './execution/plan-cache.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { Operation } from './operation.ts';
-import { Cancellations } from './policies/cancellation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
-import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
 import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
+import { TaskRegistry } from './task-registry.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
@@ -58,12 +49,9 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #engine: Engine;
   readonly #stores: Stores;
   readonly #signals: SignalBus;
-  readonly #definitions = new Map<string, TaskDefinition>();
   readonly #policies: Policy[] = [];
-  readonly #enqueue: EnqueueSettings;
-  readonly #handles: HandleSource;
-  readonly #canvas: CanvasClient;
-  readonly #runtime: CanvasRuntime;
+  readonly #tasks: TaskRegistry;
+  readonly #wiring: Wiring;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
   #deadLetters: DeadLetters | undefined;
@@ -89,46 +77,16 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#background = new Background(this.#settings.background, this.#signals, this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
     this.#signals.on('worker:ready', () => this.#strictness.started());
-    const flows = new FlowAdder({
-      engine: this.#engine,
-      signals: this.#signals,
-      policies: this.#policies,
-      limits: this.#settings.limits,
-      optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
-    });
-    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
-    const compile: CompileSettings = {
-      task: (name) => this.#taskFacts(name),
-      priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
-    };
-    this.#canvas = new CanvasClient({
-      app: this.name,
-      engine: this.#engine,
-      flows,
-      limits: this.#settings.limits,
-      compile,
-      inputOf: (name) => this.#definitions.get(name)?.input,
-      handles: this.#handles,
-      someQueue: () => this.#definitions.values().next().value?.queue,
-    });
-    this.#runtime = {
-      engine: this.#engine,
-      flows,
-      plans: new PlanCache(this.#engine),
-      compile,
-      cancellations: new Cancellations(),
-      enqueueAs: (order) => enqueueChild(this.#canvas, order),
-      received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
-    };
-    this.#enqueue = {
+    this.#tasks = new TaskRegistry(this.name, this.#strictness);
+    this.#wiring = wire({
+      settings: this.#settings,
       engine: this.#engine,
       stores: this.#stores,
       signals: this.#signals,
-      limits: this.#settings.limits,
-      queues: this.#settings.queues,
       policies: this.#policies,
-      canvas: this.#canvas,
-    };
+      tasks: this.#tasks,
+      closed: this.#closed.signal,
+    });
     this.task = this.#declare({});
   }
 
@@ -147,7 +105,7 @@ export class App<Deps = unknown, Extra extends object = object> {
    */
   use<Options extends object>(policy: Policy<Options>): App<Deps, Extra & Partial<Options>> {
     assertPolicy(policy, this.#policies);
-    if (this.#definitions.size > 0)
+    if (!this.#tasks.isEmpty)
       throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
     this.#policies.push(policy as Policy);
     return this as unknown as App<Deps, Extra & Partial<Options>>;
@@ -159,8 +117,7 @@ export class App<Deps = unknown, Extra extends object = object> {
    */
   worker(...[options = {}]: WorkerArguments<Deps>): Worker<Deps> {
     this.#assertOpen();
-    const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
-    const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
+    const settings = resolveWorkerOptions(options, this.#tasks.implemented);
     const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
     const execution = {
       log: this.log,
@@ -169,8 +126,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       maxCrashes,
       lastChance: new LastChance(),
       unknownTaskGraceMs,
-      task: (name: string) => this.#definitions.get(name),
-      canvas: this.#runtime,
+      task: (name: string) => this.#tasks.get(name),
+      canvas: this.#wiring.runtime,
       stores: this.#stores,
       deadLetters: this.#settings.deadLetters,
     };
@@ -210,7 +167,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   /** A job by its public id, from any process. @throws OxbowError `unknown_job` when the id has not the right form. */
   handle<Result = unknown>(id: string): JobHandle<Result> {
     const { jobId, queue } = parsePublicId(id);
-    return new JobHandle<Result>(this.#handles, queue, jobId);
+    return new JobHandle<Result>(this.#wiring.handles, queue, jobId);
   }
 
   /**
@@ -221,7 +178,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     signature: Given,
     ...args: EnqueueArguments<TakenBy<Given>, [options?: RunOptions]>
   ): Promise<RunHandle<GivenBy<Given>>> {
-    const own = adopted(signature, this.#canvas);
+    const own = adopted(signature, this.#wiring.canvas);
     const enqueue = own.enqueue.bind(own) as (...given: readonly unknown[]) => Promise<unknown>;
     return (await enqueue(...args)) as RunHandle<GivenBy<Given>>;
   }
@@ -242,14 +199,13 @@ export class App<Deps = unknown, Extra extends object = object> {
    * @throws InvalidCanvasError with the path of what is wrong, and for a task that this app does not have
    */
   signature<In = unknown, Out = unknown>(json: unknown): Signature<In, Out> {
-    const { limits } = this.#settings;
-    return fromJson<In, Out>(json, this.#canvas, { limits, knows: (task) => this.#definitions.has(task) });
+    return this.#wiring.signature<In, Out>(json);
   }
 
   /** A run by its public id, from any process. @throws OxbowError `unknown_job` when the id has not the right form. */
   run<Out = unknown>(id: string): RunHandle<Out> {
     const { jobId, queue } = parsePublicId(id);
-    return new Run<Out>(this.#handles, { queue, id: jobId });
+    return new Run<Out>(this.#wiring.handles, { queue, id: jobId });
   }
 
   /** The jobs that have finally failed. */
@@ -258,8 +214,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       engine: this.#engine,
       store: this.#stores.deadLetters,
       limits: this.#settings.limits,
-      task: (name) => this.#definitions.get(name),
-      handles: this.#handles,
+      task: (name) => this.#tasks.get(name),
+      handles: this.#wiring.handles,
       signals: this.#signals,
       redact: createRedact(this.#settings.redact),
     });
@@ -331,43 +287,27 @@ export class App<Deps = unknown, Extra extends object = object> {
     // Handlers may have called it until now, and it may enqueue until it has ended.
     await this.#background.close();
     this.#closed.abort(new OxbowError('closed', `App "${this.name}" has been closed.`));
-    this.#handles.watcher.close();
+    this.#wiring.handles.watcher.close();
     this.#eviction.stop();
     await this.#engine.close();
   }
 
   #declare(preset: object): DeclareTask<Deps, Extra> {
-    const settings = this.#enqueue;
-    const handles = this.#handles;
+    const { enqueue, handles } = this.#wiring;
     const define = (name: string, options: object): TaskDefinition => defineTask(name, options, preset, this.#policies);
     const task = (name: string, options: object): unknown => {
       const definition = define(name, options);
       if (definition.handler === undefined)
         throw new OxbowError('invalid_options', `task "${name}": run is missing. A task without a handler is app.task.contract().`);
-      return new Task(this.#register(definition), settings, handles);
+      return new Task(this.#register(definition), enqueue, handles);
     };
-    const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), settings, handles);
+    const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), enqueue, handles);
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
-  }
-
-  #taskFacts(name: string): ReturnType<CompileSettings['task']> {
-    const task = this.#definitions.get(name);
-    return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts, lone: uniquenessOf(task)?.option };
-  }
-
-  #taskNamed(name: string): Task<unknown, unknown> {
-    const definition = this.#definitions.get(name);
-    if (definition === undefined) throw new OxbowError('unknown_task', `There is no task "${name}" in the app of this worker.`);
-    return new Task(definition, this.#enqueue, this.#handles);
   }
 
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();
-    if (this.#definitions.has(definition.name)) throw new OxbowError('duplicate_task', `There is a task "${definition.name}" already.`);
-    this.#strictness.declare(definition);
-    this.#definitions.set(definition.name, definition);
-    insideChild()?.add(this.name, definition);
-    return definition;
+    return this.#tasks.add(definition);
   }
 
   #assertOpen(): void {
