@@ -5,7 +5,13 @@
  * speaks the types of this file. A `StoredJob` is a copy: it never changes under the reader.
  */
 import type { IQueueBackend, Queue } from 'bullmq';
-import type { SqlExecutor } from '../task/sql-executor.ts';
+import type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+import type { Transactions } from './transactions.ts';
+import type { UniqueAdded, UniqueRule } from './unique-rule.ts';
+
+export type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+export type { Addition, StatementResult, Transaction, Transactions } from './transactions.ts';
+export type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
 export type EngineKind = 'redis' | 'embedded' | 'postgres';
 
@@ -15,62 +21,6 @@ export type BullQueue = Queue<any, any, string, any, any, string, IQueueBackend>
 
 /** Where BullMQ keeps a job. */
 export type StoredState = 'waiting' | 'delayed' | 'active' | 'waiting-children' | 'completed' | 'failed';
-
-/** A job to add. Ids are ours (see task/id.ts), so that a repeated add after a dropped connection stores one job. */
-export interface NewJob {
-  readonly id: string;
-  readonly name: string;
-  /** JSON text of the wire envelope. */
-  readonly data: string;
-  /** Producer's clock, ms since the epoch. */
-  readonly timestamp: number;
-  readonly delayMs?: number;
-  /** BullMQ's scale: 1 first, 2,097,151 last. Absent: the queue has no priorities. */
-  readonly priority?: number;
-  readonly attempts?: number;
-}
-
-/** Where a job is. */
-export interface JobPlace {
-  readonly queue: string;
-  readonly id: string;
-}
-
-/** A job of a flow. */
-export interface FlowJob extends NewJob {
-  readonly queue: string;
-  /** The join that waits for it: one that is parked, or stands before it in the same call. */
-  readonly parent?: JobPlace;
-  /** What its final failure does to its parent: releases it at once, or counts as an end like any other. @defaultValue 'release' */
-  readonly onFailure?: 'release' | 'ignore';
-  /** It starts parked, and is released when the jobs that name it as parent have ended. There must be one in the same call. */
-  readonly parked?: boolean;
-}
-
-/** How many jobs with one key there may be, and what becomes of one too many. */
-export interface UniqueRule {
-  /** As storeKey makes it. */
-  readonly key: string;
-  /** When the job that stands makes room for another: when it has been started for the first time, when it has ended, when `ttlMs` are over. */
-  readonly until: 'started' | 'finished' | 'expired';
-  /** The key is forgotten so long after its last job was added. */
-  readonly ttlMs: number;
-  /**
-   * What an add does that finds a job standing. keep: nothing. replace: while that job waits for its first start, it gets the data of the
-   * new one, and its delay when it has one and the job is delayed. after: the same; when it has been started, the new job follows it, and
-   * what has been added to follow already gets the new data.
-   */
-  readonly conflict: 'keep' | 'replace' | 'after';
-  /** A replaced delay ends no later than so long after the job was added. */
-  readonly maxDelayMs?: number;
-  /** A job that follows starts no later than this, should nobody be left to tell it; who starts it then must look ({@link Engine.uniqueTurn}). */
-  readonly followerDelayMs: number;
-}
-
-/** Where the job of a key stands, and whether it was added by the call. */
-export interface UniqueAdded extends JobPlace {
-  readonly created: boolean;
-}
 
 /** A child of a join that has finally failed. */
 export interface FailedChild extends JobPlace {
@@ -264,49 +214,6 @@ export interface SqlStoreServer {
 
 /** The server under an engine, as the stores of Oxbow's own small state speak to it. */
 export type StoreServer = RedisStoreServer | SqlStoreServer;
-/** What a statement gave. */
-export interface StatementResult<Row> {
-  readonly rows: Row[];
-  /** Rows that were read or changed; null for statements that do neither. */
-  readonly rowCount: number | null;
-}
-
-/** What `app.transaction` hands out. Its statements run in the order in which they are called. */
-export interface Transaction extends SqlExecutor {
-  /**
-   * Runs one statement; several when there are no parameters. Rows are what `pg` makes of them, or PGlite.
-   * @throws the database's own error; OxbowError `invalid_transaction` after the transaction's end
-   */
-  query<Row = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<StatementResult<Row>>;
-}
-
-/** Jobs that were added inside a transaction. */
-export interface Addition {
-  /** Whether they can be seen. One round trip where the transaction is the caller's own. */
-  state(): Promise<'open' | 'committed' | 'rolled-back'>;
-  /** Of a transaction of ours: resolves at its end, true when it was committed. Undefined where nobody would tell. */
-  readonly ended: Promise<boolean> | undefined;
-}
-
-/** Of an engine that keeps its jobs in an SQL database. */
-export interface Transactions {
-  /**
-   * Runs `work` between BEGIN and COMMIT, on one connection; rolled back when it rejects, and its error is passed on.
-   * @throws EngineUnavailableError before `work` is called; the database's own error when it refuses the commit; OxbowError
-   * `invalid_transaction` when it had been rolled back already, or ended
-   */
-  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /**
-   * As {@link Engine.addFlow}, by a statement of the caller's open transaction; calls of one tick for one `tx` share it. All
-   * parents are in the call. What `tx` rejects with is passed on.
-   * @throws OxbowError `invalid_transaction` when `tx` is not inside one, or in another database; OxbowError `run_over`
-   */
-  add(tx: SqlExecutor, jobs: readonly FlowJob[]): Promise<Addition>;
-  /** Whether the transaction sees the job. @throws as {@link add} */
-  has(tx: SqlExecutor, place: JobPlace): Promise<boolean>;
-  /** @throws OxbowError `invalid_transaction` when called from inside the `work` of a {@link run} that has not ended */
-  assertOutside(): void;
-}
 
 export interface Engine {
   readonly kind: EngineKind;
