@@ -30,27 +30,14 @@ export interface Stores {
 
 /** Nothing is connected yet. */
 export function createStores(server: StoreServer): Stores {
-  return server.kind === 'redis' ? redisStores(server) : sqlStores(server);
-}
-
-function redisStores(server: RedisStoreServer): Stores {
+  const on = <Store>(redis: (server: RedisStoreServer) => Store, sql: (server: SqlStoreServer) => Store): Store =>
+    server.kind === 'redis' ? redis(server) : sql(server);
   return {
-    leases: redisLeases(server),
-    rates: redisRates(server),
-    records: redisRecords(server),
-    steps: redisSteps(server),
-    deadLetters: redisDeadLetters(server),
-    blockedJobs: redisBlockedJobs(server),
-  };
-}
-
-function sqlStores(server: SqlStoreServer): Stores {
-  return {
-    leases: sqlLeases(server),
-    rates: sqlRates(server),
-    records: sqlRecords(server),
-    steps: sqlSteps(server),
-    deadLetters: sqlDeadLetters(server),
-    blockedJobs: sqlBlockedJobs(server),
+    leases: on(redisLeases, sqlLeases),
+    rates: on(redisRates, sqlRates),
+    records: on(redisRecords, sqlRecords),
+    steps: on(redisSteps, sqlSteps),
+    deadLetters: on(redisDeadLetters, sqlDeadLetters),
+    blockedJobs: on(redisBlockedJobs, sqlBlockedJobs),
   };
 }
