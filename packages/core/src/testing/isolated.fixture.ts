@@ -141,7 +141,13 @@ function declare(kind: IsolateOptions['kind']) {
         const { id } = await ctx.enqueue(plain, 2, { headers: { from: ctx.name } });
         const canvas = await ctx.enqueue(plain.s(), 3);
         const wrong = await ctx.enqueue(plain, new Date() as never).catch((error: { readonly code: string }) => error.code);
-        return { refused, ids: [id, canvas.id], wrong };
+        let background: unknown;
+        try {
+          app.background(() => undefined);
+        } catch (error) {
+          background = (error as { readonly code: string }).code;
+        }
+        return { refused, ids: [id, canvas.id], wrong, background };
       },
     }),
     replaces: task(name('replaces'), { run: (n: number, ctx): number => ctx.replace(plain.si(n + 1)) }),

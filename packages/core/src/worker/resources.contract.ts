@@ -123,6 +123,26 @@ export function resourcesContract(engine: TestEngine): void {
       expect(story).toEqual(['startup', 'shutdown']);
     });
 
+    it('that never come do not keep a drain from ending, and the start ends with it', async () => {
+      const app = withApp(engine);
+      app.task('any', { run: () => null });
+      let told: unknown;
+      const never = new Gate();
+      const worker = app.worker({
+        startup: ({ signal }) => {
+          signal.addEventListener('abort', () => (told = signal.reason));
+          return never.pass();
+        },
+        shutdown: () => expect.unreachable(),
+        shutdownTimeout: 20,
+      });
+      const started = worker.start();
+      await until('startup runs', () => never.arrived === 1);
+      expect(await worker.drain()).toEqual({ orphans: [] });
+      await started;
+      expect(told).toMatchObject({ code: 'shutdown' });
+    });
+
     it('do not keep a drain that fails to dispose of them from ending, nor the app from closing', async () => {
       const lines: { msg: string; err?: { message: string } }[] = [];
       const logger = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0]) });
