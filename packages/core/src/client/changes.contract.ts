@@ -7,7 +7,7 @@ import type { JobHandle } from './handle.ts';
 import type { JobStatus } from './status.ts';
 
 /** Everything that `changes()` of a job gives. */
-function follow(handle: JobHandle<unknown>): { readonly seen: JobStatus[]; readonly done: Promise<void> } {
+function follow(handle: JobHandle): { readonly seen: JobStatus[]; readonly done: Promise<void> } {
   const seen: JobStatus[] = [];
   const watch = async (): Promise<void> => {
     for await (const change of handle.changes()) seen.push(change);

@@ -10,6 +10,7 @@ export function toSentContext(context: TaskContext): SentContext {
 }
 
 /** Has what was sent. */
+// oxlint-disable-next-line no-extraneous-class -- its members are those of SentContext, named once
 export const ReceivedContext: new (sent: SentContext) => SentContext = class {
   constructor(sent: SentContext) {
     Object.assign(this, sent);
