@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { ActiveJob, Engine } from '../engine/engine.ts';
-import { CancelledError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
+import { CancelledError, LockLostError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
 import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
@@ -406,6 +406,51 @@ describe('ctx', () => {
       kind: 'failed',
       error: { code: expect.stringMatching(/^(?:invalid_options|serialization)$/u), message: expect.stringMatching(message) },
     });
+  });
+
+  it('shows nothing more when another worker may run the job, nor when its handler has ended', async () => {
+    const codes: unknown[] = [];
+    const showAll = async (ctx: TaskContext): Promise<void> => {
+      for (const show of [() => ctx.setState('READING'), () => ctx.progress(3, 4), () => ctx.heartbeat(3)])
+        await show().catch((error: { readonly code: string }) => codes.push(error.code));
+    };
+    let left: TaskContext | undefined;
+    const lost = makeAttempt(
+      async (_, ctx) => {
+        for (const done of [1, 2]) await ctx.progress(done, 4);
+        lost.context?.abort(new LockLostError('j1'));
+        await showAll(ctx);
+      },
+      { task: { states: ['READING'] } },
+    );
+    await composePipeline([])(lost);
+    const ended = makeAttempt((_, ctx) => void (left = ctx), { task: { states: ['READING'] } });
+    await composePipeline([])(ended);
+    await showAll(left as unknown as TaskContext);
+    expect(codes).toEqual(['lock_lost', 'lock_lost', 'lock_lost', 'closed', 'closed', 'closed']);
+    const shown = [lost, ended].map(({ job }) => (job as ReturnType<typeof makeJob>).shown);
+    expect(shown).toMatchObject([[{ done: 1, total: 4 }], []]);
+  });
+
+  it('stores what is shown though a write failed before', async () => {
+    const told: object[] = [];
+    let away = true;
+    const updateProgress = async (progress: object): Promise<void> => {
+      if (away) throw new Error('away');
+      told.push(progress);
+    };
+    const codes: string[] = [];
+    const attempt = makeAttempt(
+      async (_, ctx) => {
+        await ctx.setState('READING').catch((error: Error) => codes.push(error.message));
+        await ctx.progress(1, 4).catch((error: Error) => codes.push(error.message));
+        away = false;
+      },
+      { job: { updateProgress }, task: { states: ['READING'] } },
+    );
+    await composePipeline([])(attempt);
+    expect(codes).toEqual(['away', 'away']);
+    expect(told).toMatchObject([{ state: 'READING', history: [{ state: 'READING' }], done: 1, total: 4 }]);
   });
 
   it('signal aborts with the first reason, whenever it is asked for', async () => {
