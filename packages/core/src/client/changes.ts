@@ -1,28 +1,52 @@
+import { EngineUnavailableError } from '../errors.ts';
+import { assertOutsideTask } from '../execution/running.ts';
 import type { Status } from '../task/status.ts';
 import { isFinal } from './status.ts';
 
+/** Whose changes they are. */
+export interface Changing<T> {
+  /** Aborts when the app closes, and then rings. */
+  readonly closed: AbortSignal;
+  /** Calls `ring` when the status may have changed, until what it resolves to is called. */
+  readonly watch: (ring: () => void) => Promise<() => void>;
+  readonly look: () => Promise<T>;
+  /** Resolves when an engine that was away is to be asked again. */
+  readonly later: () => Promise<void>;
+}
+
 /**
- * The status now and at every change until it is final, in order; a slow reader gets the latest one.
- *
- * @param watch - calls `ring` when the status may have changed, until what it resolves to is called.
+ * The status now and at every change until it is final, in order; a slow reader gets the latest one. An engine that goes away after the first status is
+ * waited for.
  */
-export async function* changesOf<T extends { readonly status: Status }>(
-  closed: AbortSignal,
-  watch: (ring: () => void) => Promise<() => void>,
-  look: () => Promise<T>,
-): AsyncGenerator<T, void, undefined> {
-  const bell = new Bell(closed);
+export async function* changesOf<T extends { readonly status: Status }>({
+  closed,
+  watch,
+  look,
+  later,
+}: Changing<T>): AsyncGenerator<T, void, undefined> {
+  assertOutsideTask();
+  closed.throwIfAborted();
+  const bell = new Bell();
   const unwatch = await watch(() => bell.ring());
   try {
     let last: string | undefined;
     for (;;) {
       bell.reset();
-      const status = await look();
-      const text = JSON.stringify(status);
-      if (text !== last) yield status;
-      last = text;
-      if (isFinal(status.status)) return;
-      await bell.rung();
+      let status: T | undefined;
+      try {
+        status = await look();
+      } catch (error) {
+        if (last === undefined || !(error instanceof EngineUnavailableError)) throw error;
+      }
+      if (status === undefined) await Promise.race([bell.rung, later()]);
+      else {
+        const text = JSON.stringify(status);
+        if (text !== last) yield status;
+        last = text;
+        if (isFinal(status.status)) return;
+        await bell.rung;
+      }
+      closed.throwIfAborted();
     }
   } finally {
     unwatch();
@@ -31,29 +55,10 @@ export async function* changesOf<T extends { readonly status: Status }>(
 
 /** Remembers one ring while nobody waits. */
 class Bell {
-  #ring: () => void = () => undefined;
-  #rung: Promise<void> = Promise.resolve();
-  readonly #closed: AbortSignal;
-
-  constructor(closed: AbortSignal) {
-    this.#closed = closed;
-  }
+  ring: () => void = () => undefined;
+  rung: Promise<void> = Promise.resolve();
 
   reset(): void {
-    this.#rung = new Promise((resolve) => (this.#ring = resolve));
-  }
-
-  ring(): void {
-    this.#ring();
-  }
-
-  /** @throws what the app was closed with. */
-  async rung(): Promise<void> {
-    this.#closed.throwIfAborted();
-    const onClosed = (): void => this.#ring();
-    this.#closed.addEventListener('abort', onClosed, { once: true });
-    await this.#rung;
-    this.#closed.removeEventListener('abort', onClosed);
-    this.#closed.throwIfAborted();
+    this.rung = new Promise((resolve) => (this.ring = resolve));
   }
 }

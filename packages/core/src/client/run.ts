@@ -72,13 +72,17 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     const run = await this.#run();
     const calls = run.plan.nodes.flatMap((node, at) => (isCall(node) ? [placeOf(run, at)] : []));
     const { closed, watcher } = this.#source;
-    const watch = async (ring: () => void): Promise<() => void> => {
-      const watches = await Promise.all(calls.map(({ queue, id }) => watcher.watch(queue, id, { onEvent: ring, onDoubt: ring })));
-      return () => {
-        for (const unwatch of watches) unwatch();
-      };
-    };
-    yield* changesOf(closed, watch, () => this.status());
+    yield* changesOf({
+      closed,
+      watch: async (ring) => {
+        const watches = await Promise.all(calls.map(({ queue, id }) => watcher.watch(queue, id, { onEvent: ring, onDoubt: ring })));
+        return () => {
+          for (const unwatch of watches) unwatch();
+        };
+      },
+      look: () => this.status(),
+      later: () => watcher.later(),
+    });
   }
 
   async tree(): Promise<RunTree> {

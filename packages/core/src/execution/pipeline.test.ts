@@ -1,12 +1,13 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ActiveJob } from '../engine/engine.ts';
-import { CancelledError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
+import type { ActiveJob, Engine } from '../engine/engine.ts';
+import { CancelledError, LockLostError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
 import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { SignalBus } from '../signals.ts';
 import type { Stores } from '../store/stores.ts';
 import { defineTask } from '../task-options.ts';
 import { DEFAULT_LIMITS } from '../task/payload.ts';
@@ -49,7 +50,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
 }
 
 /** These jobs are of no run: nothing of it is touched but what says so. */
-const NO_RUNS = { cancellations: new Cancellations() } as CanvasRuntime;
+const NO_RUNS = { cancellations: new Cancellations(), engine: { transactions: undefined } as Engine } as CanvasRuntime;
 
 interface Case {
   readonly job?: Partial<ActiveJob>;
@@ -66,6 +67,7 @@ function makeAttempt(
   return newAttempt(makeJob(job), {
     log: pino({ level: 'silent' }),
     deps: 'deps',
+    signals: new SignalBus(pino({ level: 'silent' })),
     limits: DEFAULT_LIMITS,
     maxResultBytes: 1000,
     maxCrashes: 3,
@@ -375,11 +377,17 @@ describe('ctx', () => {
       { task: { states: ['READING', 'WRITING'] } },
     );
     expect(await composePipeline([])(attempt)).toMatchObject({ kind: 'succeeded' });
+    const at = expect.any(Number) as number;
+    const [reading, writing] = [
+      { state: 'READING', at },
+      { state: 'WRITING', at, meta: { to: 'b' } },
+    ];
+    const times = { at, from: { done: 1, at } };
     expect((attempt.job as ReturnType<typeof makeJob>).shown).toEqual([
-      { state: 'READING' },
-      { state: 'READING', done: 1, total: 4, meta: { file: 'a' } },
-      { state: 'WRITING', done: 1, total: 4, meta: { to: 'b' } },
-      { state: 'WRITING', done: 4, total: 4 },
+      { state: 'READING', history: [reading] },
+      { state: 'READING', history: [reading], done: 1, total: 4, meta: { file: 'a' }, ...times },
+      { state: 'WRITING', history: [reading, writing], done: 1, total: 4, meta: { file: 'a' }, ...times },
+      { state: 'WRITING', history: [reading, writing], done: 4, total: 4, ...times },
     ]);
   });
 
@@ -391,13 +399,58 @@ describe('ctx', () => {
     ['progress of NaN', (ctx) => ctx.progress(1, Number.NaN), /two finite numbers/u],
     ['progress without a total', (ctx) => ctx.progress(1, undefined as never), /two finite numbers/u],
     ['meta that JSON would change', (ctx) => ctx.progress(1, 2, { at: new Date(0) }), /progress\.meta\.at is a Date/u],
-    ['meta of a state that JSON would change', (ctx) => ctx.setState('READING', [Number.NaN]), /progress\.meta\.0 is NaN/u],
+    ['meta of a state that JSON would change', (ctx) => ctx.setState('READING', [Number.NaN]), /state\.meta\.0 is NaN/u],
   ])('refuses %s', async (_, call, message) => {
     const result = await outcome((__, ctx) => call(ctx), { task: { states: ['READING'] } });
     expect(result).toMatchObject({
       kind: 'failed',
       error: { code: expect.stringMatching(/^(?:invalid_options|serialization)$/u), message: expect.stringMatching(message) },
     });
+  });
+
+  it('shows nothing more when another worker may run the job, nor when its handler has ended', async () => {
+    const codes: unknown[] = [];
+    const showAll = async (ctx: TaskContext): Promise<void> => {
+      for (const show of [() => ctx.setState('READING'), () => ctx.progress(3, 4), () => ctx.heartbeat(3)])
+        await show().catch((error: { readonly code: string }) => codes.push(error.code));
+    };
+    let left: TaskContext | undefined;
+    const lost = makeAttempt(
+      async (_, ctx) => {
+        for (const done of [1, 2]) await ctx.progress(done, 4);
+        lost.context?.abort(new LockLostError('j1'));
+        await showAll(ctx);
+      },
+      { task: { states: ['READING'] } },
+    );
+    await composePipeline([])(lost);
+    const ended = makeAttempt((_, ctx) => void (left = ctx), { task: { states: ['READING'] } });
+    await composePipeline([])(ended);
+    await showAll(left as unknown as TaskContext);
+    expect(codes).toEqual(['lock_lost', 'lock_lost', 'lock_lost', 'closed', 'closed', 'closed']);
+    const shown = [lost, ended].map(({ job }) => (job as ReturnType<typeof makeJob>).shown);
+    expect(shown).toMatchObject([[{ done: 1, total: 4 }], []]);
+  });
+
+  it('stores what is shown though a write failed before', async () => {
+    const told: object[] = [];
+    let away = true;
+    const updateProgress = async (progress: object): Promise<void> => {
+      if (away) throw new Error('away');
+      told.push(progress);
+    };
+    const codes: string[] = [];
+    const attempt = makeAttempt(
+      async (_, ctx) => {
+        await ctx.setState('READING').catch((error: Error) => codes.push(error.message));
+        await ctx.progress(1, 4).catch((error: Error) => codes.push(error.message));
+        away = false;
+      },
+      { job: { updateProgress }, task: { states: ['READING'] } },
+    );
+    await composePipeline([])(attempt);
+    expect(codes).toEqual(['away', 'away']);
+    expect(told).toMatchObject([{ state: 'READING', history: [{ state: 'READING' }], done: 1, total: 4 }]);
   });
 
   it('signal aborts with the first reason, whenever it is asked for', async () => {
