@@ -39,6 +39,7 @@ import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
+import { Leader } from './worker/leader.ts';
 import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -65,6 +66,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
+  readonly #leader: Leader;
   #deadLetters: DeadLetters | undefined;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
@@ -82,6 +84,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
+    this.#leader = new Leader({ engine: this.#engine, leases: this.#stores.leases, log: this.log, chores: [] });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
@@ -181,6 +184,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         keepSucceeded,
         keepFailed,
         execution,
+        leader: this.#leader,
         idle: insideChild() !== undefined,
         closeApp: () => this.close(),
       },

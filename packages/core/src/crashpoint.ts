@@ -77,6 +77,12 @@ export const PLACE_CRASHPOINTS = [
   'place-released-before-end',
 ] as const;
 
+/** Where the process that leads its app comes by. */
+export const LEADER_CRASHPOINTS = [
+  /** The lease is free; nobody who waits for it was told. */
+  'leader-released-before-told',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -102,6 +108,7 @@ export type Crashpoint = (
   | typeof RECORD_CRASHPOINTS
   | typeof DEAD_LETTER_CRASHPOINTS
   | typeof PLACE_CRASHPOINTS
+  | typeof LEADER_CRASHPOINTS
 )[number];
 
 /**
@@ -117,6 +124,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
 ];
 
 interface Armed {

@@ -13,6 +13,7 @@ import { CancellationWatch } from './cancellation-watch.ts';
 import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
+import type { Leader } from './leader.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
@@ -30,6 +31,8 @@ export interface WorkerSource {
   readonly keepSucceeded: KeepFinished | undefined;
   readonly keepFailed: KeepFinished | undefined;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children'>;
+  /** Of the app: it leads while one of its workers is started. */
+  readonly leader: Pick<Leader, 'enter' | 'leave'>;
   /** In the child of an isolated task: it does not start. */
   readonly idle: boolean;
   /** Closes the app, after the drain of a worker that owns its process. */
@@ -69,6 +72,7 @@ export class Worker<Deps = unknown> {
   #draining: Promise<Drained> | undefined;
   #deps: Deps | undefined;
   #startedUp = false;
+  #entered = false;
   #phase: WorkerPhase = 'new';
 
   /** @internal */
@@ -169,6 +173,8 @@ export class Worker<Deps = unknown> {
     this.#laneWatch.start(this.#lanes);
     this.#loop.start();
     this.#phase = 'running';
+    this.#entered = true;
+    this.#source.leader.enter(this.#settings.lockDurationMs);
     if (this.#clock.skewed) this.#setFetching(false);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
@@ -240,12 +246,14 @@ export class Worker<Deps = unknown> {
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
+    const left = this.#entered ? this.#source.leader.leave() : undefined;
     const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
     const orphans = await this.#settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
     await this.#children.close();
+    await left;
     this.#phase = 'drained';
     const drained: Drained = { orphans };
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
