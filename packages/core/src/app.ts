@@ -31,6 +31,7 @@ import { Cancellations } from './policies/cancellation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
+import { resultTtls } from './policies/result-ttl.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
@@ -39,7 +40,9 @@ import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
+import { createJanitor } from './worker/janitor.ts';
 import { Leader } from './worker/leader.ts';
+import { engineRetention } from './worker/retention.ts';
 import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -84,7 +87,14 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
-    this.#leader = new Leader({ engine: this.#engine, leases: this.#stores.leases, log: this.log, chores: [] });
+    const { retention, deadLetters } = this.#settings;
+    const janitor = createJanitor({
+      stores: this.#stores,
+      retention,
+      deadLetters,
+      resultTtls: () => resultTtls(this.#definitions.values()),
+    });
+    this.#leader = new Leader({ engine: this.#engine, leases: this.#stores.leases, log: this.log, chores: [janitor] });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
@@ -96,7 +106,13 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits: this.#settings.limits,
       optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
     });
-    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    this.#handles = {
+      engine: this.#engine,
+      retention: this.#stores.retention,
+      flows,
+      watcher: new Watcher(this.#engine),
+      closed: this.#closed.signal,
+    };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -161,7 +177,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#assertOpen();
     const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
     const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
-    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
+    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs } = this.#settings;
     const execution = {
       log: this.log,
       limits,
@@ -181,8 +197,8 @@ export class App<Deps = unknown, Extra extends object = object> {
         signals: this.#signals,
         log: this.log,
         policies: this.#policies,
-        keepSucceeded,
-        keepFailed,
+        retention: () => engineRetention(this.#settings, this.#definitions.values()),
+        serve: (queues) => this.#stores.retention.serve(queues),
         execution,
         leader: this.#leader,
         idle: insideChild() !== undefined,
