@@ -31,7 +31,6 @@ import { Cancellations } from './policies/cancellation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
-import { resultTtls } from './policies/result-ttl.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
@@ -40,8 +39,8 @@ import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
-import { createJanitor } from './worker/janitor.ts';
-import { Leader } from './worker/leader.ts';
+import { openLeader } from './worker/chores.ts';
+import type { Leader } from './worker/leader.ts';
 import { engineRetention } from './worker/retention.ts';
 import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
@@ -87,14 +86,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
-    const { retention, deadLetters } = this.#settings;
-    const janitor = createJanitor({
-      stores: this.#stores,
-      retention,
-      deadLetters,
-      resultTtls: () => resultTtls(this.#definitions.values()),
-    });
-    this.#leader = new Leader({ engine: this.#engine, leases: this.#stores.leases, log: this.log, chores: [janitor] });
+    const tasks = (): Iterable<TaskDefinition> => this.#definitions.values();
+    this.#leader = openLeader({ engine: this.#engine, stores: this.#stores, log: this.log, settings: this.#settings, tasks });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
@@ -106,13 +99,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits: this.#settings.limits,
       optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
     });
-    this.#handles = {
-      engine: this.#engine,
-      retention: this.#stores.retention,
-      flows,
-      watcher: new Watcher(this.#engine),
-      closed: this.#closed.signal,
-    };
+    const watcher = new Watcher(this.#engine);
+    this.#handles = { engine: this.#engine, retention: this.#stores.retention, flows, watcher, closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -127,15 +115,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       handles: this.#handles,
       someQueue: () => this.#definitions.values().next().value?.queue,
     });
-    this.#runtime = {
-      engine: this.#engine,
-      flows,
-      plans: new PlanCache(this.#engine),
-      compile,
-      cancellations: new Cancellations(),
-      enqueueAs: (order) => enqueueChild(this.#canvas, order),
-      received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
-    };
+    this.#runtime = this.#createRuntime(flows, compile);
     this.#enqueue = {
       engine: this.#engine,
       stores: this.#stores,
@@ -146,6 +126,18 @@ export class App<Deps = unknown, Extra extends object = object> {
       canvas: this.#canvas,
     };
     this.task = this.#declare({});
+  }
+
+  #createRuntime(flows: FlowAdder, compile: CompileSettings): CanvasRuntime {
+    return {
+      engine: this.#engine,
+      flows,
+      plans: new PlanCache(this.#engine),
+      compile,
+      cancellations: new Cancellations(),
+      enqueueAs: (order) => enqueueChild(this.#canvas, order),
+      received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
+    };
   }
 
   /**
@@ -198,7 +190,6 @@ export class App<Deps = unknown, Extra extends object = object> {
         log: this.log,
         policies: this.#policies,
         retention: () => engineRetention(this.#settings, this.#definitions.values()),
-        serve: (queues) => this.#stores.retention.serve(queues),
         execution,
         leader: this.#leader,
         idle: insideChild() !== undefined,

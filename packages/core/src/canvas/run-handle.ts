@@ -52,7 +52,8 @@ export interface RunHandle<Out = unknown> {
   /**
    * What the canvas gives. A list comes in the order of the group.
    * @throws TaskFailedError at once when the run fails, with the original error as `cause` (code `cancelled` or `expired` when it
-   * ended so); ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the run.
+   * ended so); ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the run,
+   * `result_expired` when the `resultTtl` of its last task is over.
    */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
   /** @throws OxbowError `unknown_job` */

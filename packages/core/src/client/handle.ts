@@ -14,6 +14,7 @@ import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
 import type { Replay } from './idempotent-add.ts';
 import { forget } from './forget.ts';
+import { whyGone } from './gone.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -167,18 +168,13 @@ export class JobHandle<Result = unknown> {
     if (state === 'open') return undefined;
     // It may have been committed between the two looks.
     if (state === 'committed') return this.#find();
-    if (state === 'rolled-back') throw this.#unknown('the transaction that it was added in was rolled back');
+    if (state === 'rolled-back')
+      throw new OxbowError('unknown_job', `There is no job ${this.id}: the transaction that it was added in was rolled back.`);
     throw await this.#gone();
   }
 
-  /** Why it is not there, as far as it is known: a `resultTtl` is remembered for a day. */
-  async #gone(): Promise<OxbowError> {
-    const isExpired = await this.#source.retention.isExpired({ queue: this.#queue, id: this.#jobId });
-    return isExpired ? new OxbowError('result_expired', `The result of job ${this.id} is gone: its resultTtl is over.`) : this.#unknown();
-  }
-
-  #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {
-    return new OxbowError('unknown_job', `There is no job ${this.id}: ${why}.`);
+  #gone(): Promise<OxbowError> {
+    return whyGone(this.#source.retention, { queue: this.#queue, id: this.#jobId }, 'job');
   }
 }
 

@@ -39,6 +39,8 @@ export interface FixtureConfig {
   readonly replay?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
+  /** Of retention.fixture.ts: enqueues a run and forgets it, instead of a job. */
+  readonly forgets?: boolean;
   /** Of records.fixture.ts: more queues that it serves, and whose keys it settles. */
   readonly others?: readonly string[];
 }
@@ -76,7 +78,7 @@ interface FixtureOptions {
   readonly imports?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** @defaultValue 'worker' */
-  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters' | 'leader';
+  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters' | 'leader' | 'retention';
 }
 
 const START_MS = 60_000;

@@ -107,14 +107,14 @@ export function janitorContract(engine: TestEngine): void {
       const replaced = app.task(name('replaced'), { queue, run: (n: number, ctx) => ctx.replace(add.si(n).pipe(add.s())) });
       const boom = app.task(name('boom'), {
         queue,
-        run: (_: unknown): number => {
-          throw new Error('boom');
+        run: (n: number): number => {
+          throw new Error(`boom ${n}`);
         },
       });
-      const alarm = app.task(name('alarm'), { queue, run: (_: unknown) => 'rung' });
+      const alarm = app.task(name('alarm'), { queue, run: (text: string) => text });
       await work();
 
-      const run = await chord([add.si(1), replaced.si(1), add.si(2).link(alarm.si(null))], sum.s()).enqueue();
+      const run = await chord([add.si(1), replaced.si(1), add.si(2).link(alarm.si('rung'))], sum.s()).enqueue();
       expect(await run.result()).toBe(8);
       await until('the link has run', async () => (await app.queue(queue).getCompleted()).some((job) => job.name === name('alarm')));
       expect(await codeOf(app.handle(run.member(['header', 0]).id).forget())).toBe('in_a_run');
@@ -122,7 +122,7 @@ export function janitorContract(engine: TestEngine): void {
       expect(await app.queue(queue).getJobCounts()).toMatchObject({ completed: 0, failed: 0, waiting: 0 });
       expect(await codeOf(run.status())).toBe('unknown_job');
 
-      const failing = await group(boom.si(0), slow.si(1)).onError(alarm.si(null)).enqueue();
+      const failing = await group(boom.si(0), slow.si(1)).onError(alarm.si('rung')).enqueue();
       await failing.result().catch(() => undefined);
       expect(await codeOf(failing.forget())).toBe('still_running');
       gate.open();

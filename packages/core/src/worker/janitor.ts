@@ -42,7 +42,7 @@ export function createJanitor(source: JanitorSource): Chore {
 /** Yields after each call. */
 async function* calls({ stores, retention, deadLetters }: JanitorSource): AsyncGenerator<void, void, undefined> {
   const { retention: store, deadLetters: letters } = stores;
-  while (deadLetters !== undefined && (await letters.prune(deadLetters)) > 0) yield;
+  if (deadLetters !== undefined) while ((await letters.prune(deadLetters)) > 0) yield;
   for (const queue of await store.queues()) {
     while (await store.expire(queue)) yield;
     for (const kind of KINDS) {

@@ -30,8 +30,6 @@ export interface WorkerSource {
   readonly policies: readonly Policy[];
   /** What its lanes let go whenever a job ends; asked once, at the start. */
   readonly retention: () => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  /** Tells the janitor of queues. */
-  readonly serve: (queues: readonly string[]) => Promise<void>;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children'>;
   /** Of the app: it leads while one of its workers is started. */
   readonly leader: Pick<Leader, 'enter' | 'leave'>;
@@ -183,12 +181,15 @@ export class Worker<Deps = unknown> {
     this.#source.log.info(this.describe(), 'worker ready');
   }
 
-  /** Without the janitor, jobs go when the next one ends. */
+  /** Tells the janitor of its queues. */
   async #serve(): Promise<void> {
-    try {
-      await this.#source.serve([...this.#settings.queues.keys()]);
-    } catch (error) {
-      this.#errors.error(error as Error, 'the janitor was not told of the queues of this worker');
+    while (this.#draining === undefined) {
+      try {
+        await this.#source.execution.stores.retention.serve([...this.#settings.queues.keys()]);
+        return;
+      } catch {
+        await Promise.race([wait(RETRY_OPEN_MS, undefined, { ref: false }), this.#stopped.promise]);
+      }
     }
   }
 

@@ -83,8 +83,9 @@ function sweepStatement(
   ];
   if (cuts.length === 0) return { params };
   const text = `
-DELETE FROM job WHERE queue = $1 AND id IN (
-  SELECT job.id FROM job WHERE ${own} AND (${cuts.join(' OR ')}) AND NOT oxbow_is_open(job.parent_queue, job.parent_id)
+DELETE FROM job WHERE queue = $1 AND state IN ('completed', 'failed') AND id IN (
+  SELECT job.id FROM job WHERE ${own} AND (${cuts.join(' OR ')})
+    AND (job.parent_id IS NULL OR NOT oxbow_is_open(job.parent_queue, job.parent_id))
   ORDER BY job.finished_at_ms, job.seq LIMIT ${SWEEP_PAGE}
 ) RETURNING id`;
   return { text, params };
