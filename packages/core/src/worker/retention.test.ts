@@ -31,3 +31,24 @@ describe('what the engine itself lets go at the end of a job', () => {
     expect(engineKeeps({ retention: { succeeded: { count: 7 } } }, '3d').keepSucceeded).toEqual({ count: 7 });
   });
 });
+
+describe('options of retention', () => {
+  it('are refused when they are no times or numbers', () => {
+    const refused = (retention: object): unknown => {
+      try {
+        return resolveAppOptions({ name: 'a', url: 'embedded:', retention });
+      } catch (error) {
+        return (error as { readonly code?: unknown }).code;
+      }
+    };
+    expect(refused({ cancelled: { age: '3 fortnights' } })).toBe('invalid_options');
+    expect(refused({ succeeded: { bytes: -1 } })).toBe('invalid_options');
+    expect(refused({ succeeded: { bytes: 1.5 } })).toBe('invalid_options');
+    expect(refused({ expired: { age: '1d' } })).toBe('invalid_options');
+  });
+
+  it.each(['10ms', 'soon', -1, {}])('a resultTtl of %j is refused', (resultTtl) => {
+    const define = () => defineTask('t', { resultTtl, run: () => 1 }, {}, []);
+    expect(define).toThrow(expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('resultTtl') as string }));
+  });
+});
