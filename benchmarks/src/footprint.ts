@@ -3,7 +3,7 @@ import type { Side } from './sides.ts';
 
 const JOBS = 1000;
 
-/** Bytes a waiting job takes in Redis, and commands the server runs for one job's life. */
+/** Bytes a waiting job takes in Redis, and one that has succeeded and is kept, and commands the server runs for one job's life. */
 export async function footprint(side: Side, url: string): Promise<Readonly<Record<string, number>>> {
   const redis = new Redis(url);
   await side.addMany(1);
@@ -17,8 +17,9 @@ export async function footprint(side: Side, url: string): Promise<Readonly<Recor
     side.work(1, () => (++done === JOBS + 1 ? resolve() : undefined)).catch(reject);
   });
   const after = await calls(redis);
+  const kept = await keptBytes(redis, side.keyPattern);
   redis.disconnect();
-  return { bytesPerJob: bytes, tripsToEnqueue: (enqueued - before) / JOBS, tripsToRun: Math.round(((after - ready) / JOBS) * 10) / 10 };
+  return { bytesPerJob: bytes, bytesPerKeptJob: kept, tripsToEnqueue: (enqueued - before) / JOBS, tripsToRun: Math.round(((after - ready) / JOBS) * 10) / 10 };
 }
 
 /** Scripts that clients sent; what scripts call inside is not a round trip. */
@@ -28,6 +29,12 @@ async function calls(redis: Redis): Promise<number> {
     (sum, { groups }) => sum + Number(groups?.['calls']),
     0,
   );
+}
+
+/** With its share of the set of succeeded jobs. */
+async function keptBytes(redis: Redis, pattern: string): Promise<number> {
+  const set = pattern.replace('*', 'completed');
+  return (await meanBytes(redis, pattern)) + Number(await redis.memory('USAGE', set, 'SAMPLES', 0)) / (await redis.zcard(set));
 }
 
 async function meanBytes(redis: Redis, pattern: string): Promise<number> {

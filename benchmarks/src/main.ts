@@ -77,6 +77,7 @@ const CASES: readonly Case[] = [
     size: 1,
     compare: [
       { metric: 'bytesPerJob', by: 'difference', bar: '≤ 200' },
+      { metric: 'bytesPerKeptJob', by: 'difference', bar: '≤ 200' },
       { metric: 'tripsToEnqueue', by: 'difference', bar: '0' },
       { metric: 'tripsToRun', by: 'difference', bar: '0' },
     ],

@@ -43,7 +43,7 @@ export interface Wiring {
 export function wire({ settings, engine, stores, signals, policies, tasks, closed }: WiringSource): Wiring {
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
-  const handles: HandleSource = { engine, flows, watcher: new Watcher(engine), closed };
+  const handles: HandleSource = { engine, retention: stores.retention, flows, watcher: new Watcher(engine), closed };
   const compile: CompileSettings = {
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),

@@ -31,6 +31,9 @@ import { TaskRegistry } from './task-registry.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
+import { openLeader } from './worker/chores.ts';
+import type { Leader } from './worker/leader.ts';
+import { engineRetention } from './worker/retention.ts';
 import { resolveWorkerOptions, type WorkerArguments } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -54,6 +57,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #wiring: Wiring;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
+  readonly #leader: Leader;
   #deadLetters: DeadLetters | undefined;
   readonly #background: Background;
   readonly #eviction: EvictionWatch;
@@ -78,6 +82,8 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#strictness = new Strictness(this.#settings.strict, this.log);
     this.#signals.on('worker:ready', () => this.#strictness.started());
     this.#tasks = new TaskRegistry(this.name, this.#strictness);
+    const tasks = (): Iterable<TaskDefinition> => this.#tasks.all;
+    this.#leader = openLeader({ engine: this.#engine, stores: this.#stores, log: this.log, settings: this.#settings, tasks });
     this.#wiring = wire({
       settings: this.#settings,
       engine: this.#engine,
@@ -118,7 +124,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   worker(...[options = {}]: WorkerArguments<Deps>): Worker<Deps> {
     this.#assertOpen();
     const settings = resolveWorkerOptions(options, this.#tasks.implemented);
-    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
+    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs } = this.#settings;
     const execution = {
       log: this.log,
       limits,
@@ -138,9 +144,9 @@ export class App<Deps = unknown, Extra extends object = object> {
         signals: this.#signals,
         log: this.log,
         policies: this.#policies,
-        keepSucceeded,
-        keepFailed,
+        retention: () => engineRetention(this.#settings, this.#tasks.all),
         execution,
+        leader: this.#leader,
         idle: insideChild() !== undefined,
         settleBackground: () => this.#background.settled(),
         closeApp: () => this.close(),

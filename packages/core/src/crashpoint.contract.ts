@@ -4,8 +4,10 @@ import {
   CANVAS_CRASHPOINTS,
   CRASHPOINTS,
   DEAD_LETTER_CRASHPOINTS,
+  LEADER_CRASHPOINTS,
   PLACE_CRASHPOINTS,
   RECORD_CRASHPOINTS,
+  RETENTION_CRASHPOINTS,
   TRANSACTION_CRASHPOINTS,
   type Crashpoint,
 } from './crashpoint.ts';
@@ -28,6 +30,8 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RETENTION_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

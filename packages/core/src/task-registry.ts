@@ -20,6 +20,10 @@ export class TaskRegistry {
     return this.#tasks.size === 0;
   }
 
+  get all(): Iterable<TaskDefinition> {
+    return this.#tasks.values();
+  }
+
   /** Any that a task has. */
   get someQueue(): string | undefined {
     return this.#tasks.values().next().value?.queue;

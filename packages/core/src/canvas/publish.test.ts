@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { begun, chain, chord, group, lenient, runOf, shown, task } from '../testing/trees.ts';
 import type { Call, Plan } from './plan.ts';
-import { begin, fanOut, follow } from './publish.ts';
+import { begin, fanOut, fanOutsOf, follow } from './publish.ts';
 import type { Tree } from './tree.ts';
 
 const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => task(name)) as [Tree, Tree, Tree, Tree, Tree];
@@ -43,6 +43,7 @@ describe('what a run begins with', () => {
     const run = runOf(group(...Array.from({ length: 2600 }, () => a)));
     const drafts = begin(run);
     expect(drafts.map(({ task: name }) => name)).toEqual(['oxbow.collect', ...Array.from({ length: 6 }, () => 'oxbow.fan-out')]);
+    expect(fanOutsOf(run).map(({ id, queue }) => ({ id, queue }))).toEqual(drafts.slice(1).map(({ id, queue }) => ({ id, queue })));
     const members = drafts.slice(1).flatMap(({ message }) => fanOut(run, message, R));
     expect(new Set(members.map(({ id }) => id)).size).toBe(2600);
     expect(members.every(({ task: name, parent }) => name === 'a' && parent?.id === 'R')).toBe(true);

@@ -52,7 +52,8 @@ export interface RunHandle<Out = unknown> {
   /**
    * What the canvas gives. A list comes in the order of the group.
    * @throws TaskFailedError at once when the run fails, with the original error as `cause` (code `cancelled` or `expired` when it
-   * ended so); ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the run.
+   * ended so); ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the run,
+   * `result_expired` when the `resultTtl` of its last task is over.
    */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
   /** @throws OxbowError `unknown_job` */
@@ -63,6 +64,12 @@ export interface RunHandle<Out = unknown> {
   tree(): Promise<RunTree>;
   /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`, or ended (`terminate`). False: the run has ended already. */
   cancel(options?: string | CancelOptions): Promise<boolean>;
+  /**
+   * Removes all jobs of the run, which have ended, and all that is known of them; links and error handlers too, but not the runs that
+   * `retryFailed` made. A call after a crash removes what is left.
+   * @throws OxbowError `still_running` when one has not ended: then nothing was removed; `unknown_job`; EngineUnavailableError
+   */
+  forget(): Promise<void>;
   /**
    * One job, by the place of its signature in the canvas: of a chain's or a group's parts the index, of a chord `'header'` and `'body'`.
    * @throws InvalidCanvasError when no task stands there: at once from `enqueue`'s handle; from `app.run(id)`'s when it is first used, and

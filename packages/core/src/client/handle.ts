@@ -5,6 +5,7 @@ import { fromFailureRecord } from '../execution/failure.ts';
 import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
+import type { RetentionStore } from '../store/retention.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { FailureRecord } from '../task/envelope.ts';
@@ -12,6 +13,8 @@ import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
 import type { Replay } from './idempotent-add.ts';
+import { forget } from './forget.ts';
+import { whyGone } from './gone.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -27,6 +30,7 @@ const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
 /** What handles of one app share. */
 export interface HandleSource {
   readonly engine: Engine;
+  readonly retention: RetentionStore;
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
   /** Rejects every wait when the app closes. */
@@ -69,10 +73,10 @@ export class JobHandle<Result = unknown> {
 
   /**
    * One look-up. Before the transaction is committed that it was added in, a job is unknown.
-   * @throws OxbowError `unknown_job`; EngineUnavailableError
+   * @throws OxbowError `unknown_job`, or `result_expired` when the `resultTtl` of its task is over; EngineUnavailableError
    */
   async status(): Promise<JobStatus> {
-    return toJobStatus(this.#known(await this.#source.engine.find(this.#queue, this.#jobId)), this.id);
+    return toJobStatus(await this.#known(await this.#source.engine.find(this.#queue, this.#jobId)), this.id);
   }
 
   /**
@@ -80,7 +84,7 @@ export class JobHandle<Result = unknown> {
    * looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
    * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
-   * or the transaction was rolled back; OxbowError `invalid_transaction` inside `app.transaction`.
+   * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside `app.transaction`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
     assertOutsideTask();
@@ -133,9 +137,20 @@ export class JobHandle<Result = unknown> {
     return this.#cancel({ end: 'cancelled', ...parseCancelOptions(options, 'cancelled by member.cancel()'), alone: true });
   }
 
+  /**
+   * Removes the job, which has ended, and all that is known of it: its result, its recorded steps, its dead letter. The last job of a run
+   * takes the whole run along. What is recorded under an idempotency key stays until its own time: it keeps the request from being done twice.
+   * One round trip more than `status()`; of a run one for each 100 jobs. What a process that died has left of a run, another call removes.
+   * @throws OxbowError `still_running` when it, or a job of its run, has not ended: then nothing was removed; `in_a_run` for another job of
+   * a run; `unknown_job`, `result_expired`; EngineUnavailableError
+   */
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
+  }
+
   async #cancel(ending: Parameters<typeof cancel>[2]): Promise<boolean> {
     const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
-    if (cancelled === undefined) throw this.#unknown();
+    if (cancelled === undefined) throw await this.#gone();
     return cancelled;
   }
 
@@ -149,8 +164,8 @@ export class JobHandle<Result = unknown> {
     return this.#known(await this.#source.watcher.find(this.#queue, this.#jobId));
   }
 
-  #known(job: StoredJob | undefined): StoredJob {
-    if (job === undefined) throw this.#unknown();
+  async #known(job: StoredJob | undefined): Promise<StoredJob> {
+    if (job === undefined) throw await this.#gone();
     return job;
   }
 
@@ -162,11 +177,13 @@ export class JobHandle<Result = unknown> {
     if (state === 'open') return undefined;
     // It may have been committed between the two looks.
     if (state === 'committed') return this.#find();
-    throw this.#unknown(state === 'rolled-back' ? 'the transaction that it was added in was rolled back' : undefined);
+    if (state === 'rolled-back')
+      throw new OxbowError('unknown_job', `There is no job ${this.id}: the transaction that it was added in was rolled back.`);
+    throw await this.#gone();
   }
 
-  #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {
-    return new OxbowError('unknown_job', `There is no job ${this.id}: ${why}.`);
+  #gone(): Promise<OxbowError> {
+    return whyGone(this.#source.retention, { queue: this.#queue, id: this.#jobId }, 'job');
   }
 }
 

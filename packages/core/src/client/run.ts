@@ -10,6 +10,8 @@ import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
 import { changesOf } from './changes.ts';
+import { forget } from './forget.ts';
+import { whyGone } from './gone.ts';
 import { JobHandle, type Added, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
 import { statesOf, type MemberState } from './run-states.ts';
@@ -95,6 +97,10 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     return this.#job.cancel(parseCancelOptions(options, 'cancelled by run.cancel()'));
   }
 
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
+  }
+
   member(path: MemberPath): RunMember {
     const known = this.#plan;
     if (known !== undefined) nodeAt(known.t, path);
@@ -172,8 +178,7 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   async #find(): Promise<StoredJob> {
     const { queue, id } = this.#root;
     const job = await this.#source.engine.find(queue, id);
-    if (job === undefined)
-      throw new OxbowError('unknown_job', `There is no run ${this.id}: the id is wrong, or retention has removed the run.`);
+    if (job === undefined) throw await whyGone(this.#source.retention, this.#root, 'run');
     return job;
   }
 }

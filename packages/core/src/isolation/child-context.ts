@@ -39,7 +39,6 @@ export class ChildContext extends ReceivedContext implements TaskContext {
     const { context, aborted } = parts.run;
     super(context);
     this.#parts = parts;
-
     if (aborted !== undefined) this.abort(fromSentError(aborted));
   }
 

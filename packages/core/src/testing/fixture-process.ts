@@ -41,6 +41,8 @@ export interface FixtureConfig {
   readonly replay?: boolean;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
+  /** Of retention.fixture.ts: enqueues a run and forgets it, instead of a job. */
+  readonly forgets?: boolean;
   /** Of records.fixture.ts: more queues that it serves, and whose keys it settles. */
   readonly others?: readonly string[];
 }
@@ -58,14 +60,14 @@ export interface FixtureMessage {
   readonly orphans?: readonly string[];
   readonly offsetMs?: number;
   readonly running?: number;
-  /** Of `locked`. */
+  /** Of `locked`, and of `leads`. */
   readonly fence?: number;
   /** Of `worker:blocked`. */
   readonly ms?: number;
   readonly jobs?: readonly { readonly id: string; readonly task: string }[];
   /** Of `ended`. */
   readonly status?: Omit<JobStatus, 'enqueuedAt'>;
-  /** Of `run-ended`: the code of the error; undefined: it has succeeded. */
+  /** Of `run-ended`: the code of the error; undefined: it has succeeded. Of `leads-no-more`: of the reason. */
   readonly code?: string;
 }
 
@@ -78,7 +80,7 @@ interface FixtureOptions {
   readonly imports?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** @defaultValue 'worker' */
-  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters';
+  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters' | 'leader' | 'retention';
 }
 
 const START_MS = 60_000;

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Engine, KeepFinished, Lane } from '../engine/engine.ts';
+import type { Engine, Lane, LaneOptions } from '../engine/engine.ts';
 import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
@@ -13,6 +13,7 @@ import { CancellationWatch } from './cancellation-watch.ts';
 import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
+import type { Leader } from './leader.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
@@ -28,9 +29,11 @@ export interface WorkerSource {
   readonly signals: SignalBus;
   readonly log: Logger;
   readonly policies: readonly Policy[];
-  readonly keepSucceeded: KeepFinished | undefined;
-  readonly keepFailed: KeepFinished | undefined;
+  /** What its lanes let go whenever a job ends; asked once, at the start. */
+  readonly retention: () => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
+  /** Of the app: it leads while one of its workers is started. */
+  readonly leader: Pick<Leader, 'enter' | 'leave'>;
   /** In the child of an isolated task: it does not start. */
   readonly idle: boolean;
   /** Resolves when what handlers have called in the background has ended, or has been waited for long enough. */
@@ -71,6 +74,7 @@ export class Worker<Deps = unknown> {
   #lanes: readonly Lane[] = [];
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
+  #entered = false;
   #phase: WorkerPhase = 'new';
 
   /** @internal */
@@ -171,6 +175,9 @@ export class Worker<Deps = unknown> {
     this.#laneWatch.start(this.#lanes);
     this.#loop.start();
     this.#phase = 'running';
+    this.#entered = true;
+    void this.#serve();
+    this.#source.leader.enter(this.#settings.lockDurationMs);
     if (this.#clock.skewed) this.#setFetching(false);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
@@ -190,6 +197,18 @@ export class Worker<Deps = unknown> {
     this.#source.log.fatal({ err: reason }, 'the worker could not start; its process ends');
     await this.#source.closeApp().catch((err: unknown) => this.#source.log.error({ err }, 'the app could not be closed'));
     return process.exit(START_FAILED);
+  }
+
+  /** Tells the janitor of its queues. */
+  async #serve(): Promise<void> {
+    while (this.#draining === undefined) {
+      try {
+        await this.#source.execution.stores.retention.serve([...this.#settings.queues.keys()]);
+        return;
+      } catch {
+        await Promise.race([wait(RETRY_OPEN_MS, undefined, { ref: false }), this.#stopped.promise]);
+      }
+    }
   }
 
   async #waitForEngine(): Promise<void> {
@@ -212,20 +231,22 @@ export class Worker<Deps = unknown> {
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
+    const retention = this.#source.retention();
     return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
       const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
-      return Array.from({ length: count }, (_, i) => this.#openLane(queue, share(concurrency, count, i), runner));
+      return Array.from({ length: count }, (_, i) =>
+        this.#openLane(queue, { concurrency: share(concurrency, count, i), retention, runner }),
+      );
     });
   }
 
-  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
+  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      keepSucceeded: this.#source.keepSucceeded,
-      keepFailed: this.#source.keepFailed,
+      ...retention,
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
@@ -259,6 +280,7 @@ export class Worker<Deps = unknown> {
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
+    const left = this.#entered ? this.#source.leader.leave() : undefined;
     const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
     const orphans = await this.#settle(closed);
     this.#laneWatch.stop();
@@ -272,6 +294,7 @@ export class Worker<Deps = unknown> {
       await Promise.race([this.#source.settleBackground(), this.#force.promise]);
     }
     await this.#resources.dispose();
+    await left;
     this.#phase = 'drained';
     const drained: Drained = { orphans };
     this.#source.signals.emit('worker:drained', drained);
@@ -308,6 +331,12 @@ export class Worker<Deps = unknown> {
       clearTimeout(timer);
     }
   }
+}
+
+interface LaneShare {
+  readonly concurrency: number;
+  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
+  readonly runner: AttemptRunner;
 }
 
 /** `total` split over `count` as evenly as whole numbers go. */

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { retentionCrashContract } from './retention-crash.contract.ts';
+
+onEmbedded(retentionCrashContract);
