@@ -32,6 +32,7 @@ import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource }
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
+import { StoredResults } from './results/stored-results.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
@@ -93,7 +94,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits: this.#settings.limits,
       optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
     });
-    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    const results = new StoredResults(this.name, this.#settings.results?.store);
+    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), results, closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -114,6 +116,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       plans: new PlanCache(this.#engine),
       compile,
       cancellations: new Cancellations(),
+      results,
       enqueueAs: (order) => enqueueChild(this.#canvas, order),
       received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
     };
@@ -160,6 +163,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
     const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
     const execution = {
+      app: this.name,
       log: this.log,
       limits,
       maxResultBytes,

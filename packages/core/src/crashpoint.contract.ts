@@ -6,6 +6,7 @@ import {
   DEAD_LETTER_CRASHPOINTS,
   PLACE_CRASHPOINTS,
   RECORD_CRASHPOINTS,
+  RESULT_CRASHPOINTS,
   TRANSACTION_CRASHPOINTS,
   type Crashpoint,
 } from './crashpoint.ts';
@@ -28,6 +29,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

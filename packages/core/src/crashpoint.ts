@@ -77,6 +77,12 @@ export const PLACE_CRASHPOINTS = [
   'place-released-before-end',
 ] as const;
 
+/** Where a worker comes by whose job's result goes to the result store. */
+export const RESULT_CRASHPOINTS = [
+  /** It is there as a whole; nothing refers to it. */
+  'result-stored-before-complete',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -102,6 +108,7 @@ export type Crashpoint = (
   | typeof RECORD_CRASHPOINTS
   | typeof DEAD_LETTER_CRASHPOINTS
   | typeof PLACE_CRASHPOINTS
+  | typeof RESULT_CRASHPOINTS
 )[number];
 
 /**
@@ -117,6 +124,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
 ];
 
 interface Armed {
