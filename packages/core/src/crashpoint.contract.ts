@@ -4,9 +4,11 @@ import {
   CANVAS_CRASHPOINTS,
   CRASHPOINTS,
   DEAD_LETTER_CRASHPOINTS,
+  LEADER_CRASHPOINTS,
   PLACE_CRASHPOINTS,
   RECORD_CRASHPOINTS,
   RESULT_CRASHPOINTS,
+  RETENTION_CRASHPOINTS,
   TRANSACTION_CRASHPOINTS,
   type Crashpoint,
 } from './crashpoint.ts';
@@ -30,6 +32,8 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
   ...RESULT_CRASHPOINTS,
+  ...RETENTION_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
 ]);
 
 /** Where a process dies that enqueues or works. */

@@ -1,7 +1,7 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
 export { createApp, type App } from './app.ts';
 export type { DeclareTask, Preset } from './declare-task.ts';
-export type { AppOptions, ResultStoreOptions, RetentionOptions } from './app-options.ts';
+export type { AppOptions, DeadLetterRetention, ResultStoreOptions, RetentionOptions } from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';
 export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';

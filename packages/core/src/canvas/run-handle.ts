@@ -67,6 +67,12 @@ export interface RunHandle<Out = unknown> {
   /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`, or ended (`terminate`). False: the run has ended already. */
   cancel(options?: string | CancelOptions): Promise<boolean>;
   /**
+   * Removes all jobs of the run, which have ended, and all that is known of them; links and error handlers too, but not the runs that
+   * `retryFailed` made. A call after a crash removes what is left.
+   * @throws OxbowError `still_running` when one has not ended: then nothing was removed; `unknown_job`; EngineUnavailableError
+   */
+  forget(): Promise<void>;
+  /**
    * One job, by the place of its signature in the canvas: of a chain's or a group's parts the index, of a chord `'header'` and `'body'`.
    * @throws InvalidCanvasError when no task stands there: at once from `enqueue`'s handle; from `app.run(id)`'s when it is first used, and
    * `id` can be read once something else has been.

@@ -5,6 +5,7 @@ import { fromFailureRecord } from '../execution/failure.ts';
 import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
+import type { RetentionStore } from '../store/retention.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { ResultStream } from '../results/result-stream.ts';
@@ -14,6 +15,7 @@ import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
 import type { Replay } from './idempotent-add.ts';
+import { forget } from './forget.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -29,6 +31,7 @@ const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
 /** What handles of one app share. */
 export interface HandleSource {
   readonly engine: Engine;
+  readonly retention: RetentionStore;
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
   readonly results: StoredResults;
@@ -72,7 +75,7 @@ export class JobHandle<Result = unknown> {
 
   /**
    * One look-up. Before the transaction is committed that it was added in, a job is unknown.
-   * @throws OxbowError `unknown_job`; EngineUnavailableError
+   * @throws OxbowError `unknown_job`, or `result_expired` when the `resultTtl` of its task is over; EngineUnavailableError
    */
   async status(): Promise<JobStatus> {
     return toJobStatus(await this.#find(), this.id);
@@ -83,8 +86,9 @@ export class JobHandle<Result = unknown> {
    * events are: in doubt the job is looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
    * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
-   * or the transaction was rolled back; OxbowError `invalid_transaction` inside `app.transaction`; of a result in the result store
-   * OxbowError `result_gone`, `result_corrupt`, `result_store_failed`, `result_store_required`.
+   * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside
+   * `app.transaction`; of a result in the result store OxbowError `result_gone`, `result_corrupt`, `result_store_failed`,
+   * `result_store_required`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
     return this.#wait(options, (value) => this.#source.results.resolve(value) as Result | Promise<Result>);
@@ -151,9 +155,20 @@ export class JobHandle<Result = unknown> {
     return this.#cancel({ end: 'cancelled', ...parseCancelOptions(options, 'cancelled by member.cancel()'), alone: true });
   }
 
+  /**
+   * Removes the job, which has ended, and all that is known of it: its result, its recorded steps, its dead letter. The last job of a run
+   * takes the whole run along. What is recorded under an idempotency key stays until its own time: it keeps the request from being done twice.
+   * One round trip more than `status()`; of a run one for each 100 jobs. What a process that died has left of a run, another call removes.
+   * @throws OxbowError `still_running` when it, or a job of its run, has not ended: then nothing was removed; `in_a_run` for another job of
+   * a run; `unknown_job`, `result_expired`; EngineUnavailableError
+   */
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
+  }
+
   async #cancel(ending: Parameters<typeof cancel>[2]): Promise<boolean> {
     const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
-    if (cancelled === undefined) throw this.#unknown();
+    if (cancelled === undefined) throw await this.#gone();
     return cancelled;
   }
 
@@ -165,7 +180,7 @@ export class JobHandle<Result = unknown> {
 
   async #find(): Promise<StoredJob> {
     const job = await this.#source.engine.find(this.#queue, this.#jobId);
-    if (job === undefined) throw this.#unknown();
+    if (job === undefined) throw await this.#gone();
     return job;
   }
 
@@ -177,7 +192,14 @@ export class JobHandle<Result = unknown> {
     if (state === 'open') return undefined;
     // It may have been committed between the two looks.
     if (state === 'committed') return this.#find();
-    throw this.#unknown(state === 'rolled-back' ? 'the transaction that it was added in was rolled back' : undefined);
+    if (state === 'rolled-back') throw this.#unknown('the transaction that it was added in was rolled back');
+    throw await this.#gone();
+  }
+
+  /** Why it is not there, as far as it is known: a `resultTtl` is remembered for a day. */
+  async #gone(): Promise<OxbowError> {
+    const isExpired = await this.#source.retention.isExpired({ queue: this.#queue, id: this.#jobId });
+    return isExpired ? new OxbowError('result_expired', `The result of job ${this.id} is gone: its resultTtl is over.`) : this.#unknown();
   }
 
   #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {

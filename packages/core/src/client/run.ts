@@ -11,6 +11,7 @@ import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
 import { changesOf } from './changes.ts';
+import { forget } from './forget.ts';
 import { JobHandle, type Added, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
 import { statesOf, type MemberState } from './run-states.ts';
@@ -102,6 +103,10 @@ export class Run<Out = unknown> implements RunHandle<Out> {
 
   async cancel(options: string | CancelOptions = {}): Promise<boolean> {
     return this.#job.cancel(parseCancelOptions(options, 'cancelled by run.cancel()'));
+  }
+
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
   }
 
   member(path: MemberPath): RunMember {

@@ -56,7 +56,8 @@ export async function gather(
   const needed = awaited(run.plan, join);
   const values = needs !== 'end' ? await valuesOf(engine, run, needed, place) : undefined;
   const put = async (known: Values, failures: ReadonlyMap<NodeIndex, MemberFailure>): Promise<Join> => {
-    const { plan, of, stored } = needs === 'results' ? await resolved(results, run.plan, known) : { plan: run.plan, of: known, stored: false };
+    const { plan, of, stored } =
+      needs === 'results' ? await resolved(results, run.plan, known) : { plan: run.plan, of: known, stored: false };
     return toJoin(
       { run, join, place, stored },
       assemble(plan, join, (at) => of.get(at), failures),
@@ -90,12 +91,7 @@ async function resolved(
   return { plan: { ...plan, nodes }, of, stored: true };
 }
 
-async function valuesOf(
-  engine: Engine,
-  run: RunPlace,
-  needed: readonly NodeIndex[],
-  place: JobPlace,
-): Promise<Values> {
+async function valuesOf(engine: Engine, run: RunPlace, needed: readonly NodeIndex[], place: JobPlace): Promise<Values> {
   const found = await engine.childValues(
     place,
     needed.map((at) => placeOf(run, at)),

@@ -17,7 +17,8 @@ import { isMapCall, parseItems } from './map-call.ts';
  */
 export async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
   const outcome = await next(attempt);
-  if (attempt.replayed || attempt.stored || outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
+  if (attempt.replayed || attempt.stored || outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null)
+    return outcome;
   // A collector's members were checked, and limits hold per member.
   if (attempt.job.name === COLLECT && !attempt.fromStore) return outcome;
   const { output } = attempt.definition ?? {};
@@ -29,7 +30,8 @@ export async function checkResult(attempt: Attempt, next: Next): Promise<Outcome
 export async function toStorable(attempt: Attempt, value: unknown): Promise<unknown> {
   const { settings, job } = attempt;
   if (isBytes(value)) return store(attempt, 'bytes', value);
-  if (isReference(value)) throw new SerializationError(`result.${REFERENCE}`, 'is a forbidden key: it is what a reference to a stored result has.');
+  if (isReference(value))
+    throw new SerializationError(`result.${REFERENCE}`, 'is a forbidden key: it is what a reference to a stored result has.');
   const text = encodePayload(value, 'result', { ...settings.limits, bytes: Number.MAX_SAFE_INTEGER });
   const bytes = byteLength(text, settings.maxResultBytes);
   if (bytes <= settings.maxResultBytes) return value;
@@ -42,7 +44,10 @@ async function store(attempt: Attempt, kind: ResultKind, bytes: Bytes): Promise<
   const { results } = settings.canvas;
   if (results.store === undefined) {
     discard(bytes);
-    throw new OxbowError('result_store_required', `Task "${job.name}" returned bytes, which need a result store: give createApp one as \`results\`.`);
+    throw new OxbowError(
+      'result_store_required',
+      `Task "${job.name}" returned bytes, which need a result store: give createApp one as \`results\`.`,
+    );
   }
   // Who comes with its key later is given the same result.
   const neededUntil = envelope?.claim === undefined ? 0 : Date.now() + keyedSettings(definition).ttlMs;

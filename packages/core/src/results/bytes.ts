@@ -35,7 +35,8 @@ export async function* partsOf(bytes: Bytes, signal: AbortSignal): AsyncGenerato
         source.next().then(resolve, reject);
       });
       if (done === true) return;
-      if (!(part instanceof Uint8Array)) throw new SerializationError('result', `is a stream that gave a ${typeof part}: it must give bytes.`);
+      if (!(part instanceof Uint8Array))
+        throw new SerializationError('result', `is a stream that gave a ${typeof part}: it must give bytes.`);
       if (part.byteLength > 0) yield part;
     }
   } finally {

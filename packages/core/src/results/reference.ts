@@ -18,7 +18,11 @@ export interface Reference {
   readonly kind: ResultKind;
 }
 
-export function toReference(key: string, kind: ResultKind, { size, checksum }: { readonly size: number; readonly checksum: string }): Reference {
+export function toReference(
+  key: string,
+  kind: ResultKind,
+  { size, checksum }: { readonly size: number; readonly checksum: string },
+): Reference {
   return { [REFERENCE]: VERSION, key, size, sha256: checksum, kind };
 }
 
@@ -34,7 +38,11 @@ export function readReference(value: unknown): Reference | undefined {
   if (typeof version === 'number' && Number.isInteger(version) && version > VERSION)
     throw new OxbowError('newer_envelope', `The reference to a stored result is of version ${version}, newer than this Oxbow reads.`);
   const isReadable =
-    version === VERSION && typeof key === 'string' && Number.isInteger(size) && typeof sha256 === 'string' && (kind === 'json' || kind === 'bytes');
+    version === VERSION &&
+    typeof key === 'string' &&
+    Number.isInteger(size) &&
+    typeof sha256 === 'string' &&
+    (kind === 'json' || kind === 'bytes');
   if (!isReadable) throw new OxbowError('malformed', 'A result carries the marker of a stored one but cannot be read.');
   return value as Reference;
 }

@@ -17,7 +17,8 @@ export function resultsContract(engine: TestEngine): void {
   const store = new MemoryResults();
   const stage = stages(engine, { results: store });
 
-  const returned = async ({ app, queue }: Stage, id: string): Promise<unknown> => (await app.queue(queue).getJob(id.split('@')[0] ?? ''))?.returnvalue;
+  const returned = async ({ app, queue }: Stage, id: string): Promise<unknown> =>
+    (await app.queue(queue).getJob(id.split('@')[0] ?? ''))?.returnvalue;
 
   describe('a result in the store', () => {
     it('is what a task returned that is over the limit; the engine has a reference', async () => {
@@ -28,7 +29,13 @@ export function resultsContract(engine: TestEngine): void {
       const handle = await big.enqueue('a');
       expect(await handle.result()).toEqual({ input: 'a', text: LARGE });
       const reference = await returned(at, handle.id);
-      expect(reference).toEqual({ $oxr: 1, key: expect.stringContaining(`/${queue}/`), size: 100_023, sha256: expect.any(String), kind: 'json' });
+      expect(reference).toEqual({
+        $oxr: 1,
+        key: expect.stringContaining(`/${queue}/`),
+        size: 100_023,
+        sha256: expect.any(String),
+        kind: 'json',
+      });
       expect(JSON.stringify(reference).length).toBeLessThan(300);
       const far = elsewhere(engine, app, { results: store }).handle(handle.id);
       expect(await far.result()).toEqual({ input: 'a', text: LARGE });
@@ -80,7 +87,14 @@ export function resultsContract(engine: TestEngine): void {
 
     it('is checked by the output schema before', async () => {
       const { app, queue, name, work } = stage();
-      const task = app.task(name('checked'), { queue, output: z.string().max(60_000).transform((given) => `${given}!`), run: () => LARGE });
+      const task = app.task(name('checked'), {
+        queue,
+        output: z
+          .string()
+          .max(60_000)
+          .transform((given) => `${given}!`),
+        run: () => LARGE,
+      });
       await work();
       expect(await (await task.enqueue()).result()).toBe(`${LARGE}!`);
     });
@@ -89,7 +103,12 @@ export function resultsContract(engine: TestEngine): void {
   followers(engine, store, stage, returned);
 }
 
-function followers(engine: TestEngine, store: MemoryResults, stage: () => Stage, returned: (at: Stage, id: string) => Promise<unknown>): void {
+function followers(
+  engine: TestEngine,
+  store: MemoryResults,
+  stage: () => Stage,
+  returned: (at: Stage, id: string) => Promise<unknown>,
+): void {
   describe('what follows a stored result', () => {
     it('gets it, in a chain, merged, and under a key; the message has the reference', async () => {
       const at = stage();
@@ -119,11 +138,23 @@ function followers(engine: TestEngine, store: MemoryResults, stage: () => Stage,
     it('gets those of a group, nested and settled', async () => {
       const { app, queue, name, work } = stage();
       const big = app.task(name('big'), { queue, run: (letter: string) => letter.repeat(70_000) });
-      const fails = app.task(name('fails'), { queue, run: (): string => { throw new Error('no'); } });
+      const fails = app.task(name('fails'), {
+        queue,
+        run: (): string => {
+          throw new Error('no');
+        },
+      });
       const lengths = app.task(name('lengths'), { queue, run: (texts: readonly string[]) => texts.map((one) => `${one[0]}${one.length}`) });
       const shape = app.task(name('shape'), { queue, run: (list: readonly { status: string }[]) => list.map(({ status }) => status) });
       await work();
-      expect(await (await chord(['a', 'b'].map((letter) => big.si(letter)), lengths.s()).enqueue()).result()).toEqual(['a70000', 'b70000']);
+      expect(
+        await (
+          await chord(
+            ['a', 'b'].map((letter) => big.si(letter)),
+            lengths.s(),
+          ).enqueue()
+        ).result(),
+      ).toEqual(['a70000', 'b70000']);
       const settled = chain(group([big.si('a'), fails.si(undefined)]).settle(), shape.s());
       expect(await (await settled.enqueue()).result()).toEqual(['succeeded', 'failed']);
       const run = await group(big.si('c'), big.si('d')).enqueue();
@@ -179,7 +210,11 @@ function followers(engine: TestEngine, store: MemoryResults, stage: () => Stage,
 
     it('is given to who comes with its idempotency key', async () => {
       const { app, queue, name, work } = stage();
-      const big = app.task(name('big'), { queue, idempotency: { key: (input: string) => input }, run: (input: string) => `${input}${LARGE}` });
+      const big = app.task(name('big'), {
+        queue,
+        idempotency: { key: (input: string) => input },
+        run: (input: string) => `${input}${LARGE}`,
+      });
       await work();
       expect(await (await big.enqueue('k')).result()).toBe(`k${LARGE}`);
       const again = await big.enqueue('k');
@@ -190,7 +225,12 @@ function followers(engine: TestEngine, store: MemoryResults, stage: () => Stage,
   refusals(engine, store, stage, returned);
 }
 
-function refusals(engine: TestEngine, store: MemoryResults, stage: () => Stage, returned: (at: Stage, id: string) => Promise<unknown>): void {
+function refusals(
+  engine: TestEngine,
+  store: MemoryResults,
+  stage: () => Stage,
+  returned: (at: Stage, id: string) => Promise<unknown>,
+): void {
   describe('a result that cannot be stored, or read', () => {
     it('fails the job by name, for good, without a store', async () => {
       const app = withApp(engine);
@@ -218,7 +258,9 @@ function refusals(engine: TestEngine, store: MemoryResults, stage: () => Stage, 
       expect(await handle.result()).toEqual(BYTES);
       expect(await handle.status()).toMatchObject({ attempt: 2 });
       store.refusals = 2;
-      await expect((await task.enqueue()).result()).rejects.toMatchObject({ cause: { code: 'result_store_failed', message: expect.stringContaining('no space left') } });
+      await expect((await task.enqueue()).result()).rejects.toMatchObject({
+        cause: { code: 'result_store_failed', message: expect.stringContaining('no space left') },
+      });
       await expect((await broken.enqueue()).result()).rejects.toMatchObject({ cause: { message: 'source dried up' } });
       await expect((await words.enqueue()).result()).rejects.toMatchObject({ cause: { code: 'serialization' } });
     });

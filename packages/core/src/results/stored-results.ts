@@ -3,7 +3,7 @@ import { OxbowError } from '../errors.ts';
 import { partsOf, type Bytes } from './bytes.ts';
 import { isReference, readReference, toReference, type Reference, type ResultKind } from './reference.ts';
 import { resultPrefix } from './result-key.ts';
-import { ResultStream } from './result-stream.ts';
+import { toResultStream, type ResultStream } from './result-stream.ts';
 import type { ResultStore } from './result-store.ts';
 
 /** Results that are read at once when a join gathers them. */
@@ -65,9 +65,20 @@ export class StoredResults {
   /** The result as its bytes; errors in the middle of it destroy the stream. @throws as `resolve` */
   async stream(value: unknown): Promise<ResultStream> {
     const reference = readReference(value);
-    if (reference !== undefined) return new ResultStream(reference.kind, reference.size, await this.#open(reference));
+    if (reference !== undefined) return toResultStream(reference.kind, reference.size, await this.#open(reference));
     const text = Buffer.from(JSON.stringify(value ?? null));
-    return new ResultStream('json', text.byteLength, partsOf(text, new AbortController().signal));
+    return toResultStream('json', text.byteLength, partsOf(text, new AbortController().signal));
+  }
+
+  /** Of a job that is no more: what is not deleted now is the janitor’s. @throws OxbowError `result_store_failed` */
+  async delete(value: unknown): Promise<void> {
+    const key = isReference(value) ? readReference(value)?.key : undefined;
+    if (this.store === undefined || key === undefined || !key.startsWith(this.#prefix)) return;
+    try {
+      await this.store.delete(key);
+    } catch (error) {
+      throw storeFailed(`could not delete ${key}`, error);
+    }
   }
 
   async #read(value: unknown): Promise<unknown> {
@@ -88,13 +99,17 @@ export class StoredResults {
     } catch (error) {
       throw storeFailed(`could not read ${key}`, error);
     }
-    if (found === undefined) throw new OxbowError('result_gone', `The result is no more in the result store: ${key} has expired, or was deleted.`);
+    if (found === undefined)
+      throw new OxbowError('result_gone', `The result is no more in the result store: ${key} has expired, or was deleted.`);
     return verified(reference, found);
   }
 
   #required(what: string): ResultStore {
     if (this.store !== undefined) return this.store;
-    throw new OxbowError('result_store_required', `${what} lies in a result store, and this app has none: give createApp one as \`results\`.`);
+    throw new OxbowError(
+      'result_store_required',
+      `${what} lies in a result store, and this app has none: give createApp one as \`results\`.`,
+    );
   }
 }
 
@@ -117,7 +132,8 @@ async function* verified({ key, size, sha256 }: Reference, parts: AsyncIterable<
     await reading.return?.();
   }
   if (seen !== size) throw new OxbowError('result_corrupt', `The stored result ${key} has not the ${size} bytes that were written.`);
-  if (hash.digest('hex') !== sha256) throw new OxbowError('result_corrupt', `The stored result ${key} has another checksum than what was written.`);
+  if (hash.digest('hex') !== sha256)
+    throw new OxbowError('result_corrupt', `The stored result ${key} has another checksum than what was written.`);
 }
 
 async function nextOf(reading: AsyncIterator<Uint8Array>, key: string): Promise<Uint8Array | undefined> {
@@ -130,5 +146,7 @@ async function nextOf(reading: AsyncIterator<Uint8Array>, key: string): Promise<
 }
 
 function storeFailed(what: string, cause: unknown): OxbowError {
-  return new OxbowError('result_store_failed', `The result store ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new OxbowError('result_store_failed', `The result store ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    cause,
+  });
 }

@@ -1,6 +1,6 @@
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
-import { isReference, REFERENCE } from './reference.ts';
+import { isReference, type REFERENCE } from './reference.ts';
 import { ownerOf, resultPrefix, type ResultOwner } from './result-key.ts';
 import type { ResultStore, StoredEntry } from './result-store.ts';
 
@@ -19,7 +19,7 @@ export interface JanitorOptions {
   readonly everyMs: number;
 }
 
-/** A chore of the app's leader (worker/leader.ts). */
+/** A chore of the app’s leader (worker/leader.ts). */
 interface ResultJanitor {
   readonly name: string;
   readonly everyMs: number;
@@ -84,5 +84,9 @@ function refersTo(job: StoredJob | undefined, key: string): boolean {
   if (job === undefined || job.state === 'failed') return false;
   if (job.state !== 'completed') return true;
   const value = job.returnValue;
-  return value === null || value === undefined || (isReference(value) && (value as { readonly [REFERENCE]: unknown; readonly key?: unknown }).key === key);
+  return (
+    value === null ||
+    value === undefined ||
+    (isReference(value) && (value as { readonly [REFERENCE]: unknown; readonly key?: unknown }).key === key)
+  );
 }
