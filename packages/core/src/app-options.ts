@@ -7,6 +7,7 @@ import type { Logger } from './log.ts';
 import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
 import { resolveLimit } from './policies/time-limits.ts';
 import { DEFAULT_UNKNOWN_TASK_GRACE_MS } from './policies/unknown-task.ts';
+import type { ResultStore } from './results/result-store.ts';
 import type { DeadLetterLimits } from './store/dead-letters.ts';
 import type { FinishedKind, KeepLimits } from './store/retention.ts';
 import { durationOption, parseDuration, type Duration } from './task/duration.ts';
@@ -30,6 +31,17 @@ export interface BackgroundOptions {
   readonly drain?: Duration;
 }
 
+/** A result store, and how long it keeps what. */
+export interface ResultStoreOptions {
+  readonly store: ResultStore;
+  /** A result is deleted after this, though its job is there: who asks for it gets `result_gone`. @defaultValue none: it goes with its job */
+  readonly ttl?: Duration;
+  /** What no job refers to is left for so long after it was written. @defaultValue '1h' */
+  readonly grace?: Duration;
+  /** How often the store is looked through. @defaultValue '10m' */
+  readonly sweepEvery?: Duration;
+}
+
 /** What is kept of the finished jobs of a queue, by whichever is reached first. */
 export interface RetentionOptions extends DeadLetterRetention {
   /** What they take together, as the engine stores them. To know it, all of them are looked at once a minute. */
@@ -49,8 +61,10 @@ export interface AppOptions {
   readonly queues?: Readonly<Record<string, QueueDeclaration>>;
   /** Of one payload. @defaultValue 256 KiB, depth 32, 10,000 keys */
   readonly limits?: Partial<PayloadLimits>;
-  /** Bytes of one result. @defaultValue 65536 */
+  /** Bytes of one result that the engine keeps. @defaultValue 65536 */
   readonly maxResultBytes?: number;
+  /** Where results go that are larger, or are bytes; `@oxbow/results` has some. @defaultValue none: they are refused */
+  readonly results?: ResultStore | ResultStoreOptions;
   /** A job that ended its worker so often is failed instead of started again. @defaultValue 3 */
   readonly maxCrashes?: number;
   /** How long jobs of unknown tasks wait for a worker that knows them. @defaultValue '10m' */
@@ -84,12 +98,21 @@ export interface AppOptions {
   readonly redact?: readonly string[];
 }
 
+export interface ResultSettings {
+  readonly store: ResultStore;
+  readonly ttlMs: number | undefined;
+  readonly graceMs: number;
+  readonly everyMs: number;
+}
+
 export interface AppSettings {
   readonly name: string;
   readonly url: string;
   readonly queues: ReadonlyMap<string, QueueDeclaration>;
   readonly limits: PayloadLimits;
   readonly maxResultBytes: number;
+  /** Undefined: there is none. */
+  readonly results: ResultSettings | undefined;
   readonly maxCrashes: number;
   readonly unknownTaskGraceMs: number;
   readonly retention: Readonly<Record<FinishedKind, KeepLimits>>;
@@ -110,12 +133,24 @@ const retention = z.strictObject({
 });
 const limit = z.int().min(1);
 
+const resultStore = z.custom<ResultStore>(isResultStore, 'must be a result store, like those of @oxbow/results');
+const results = z.union([
+  resultStore,
+  z.strictObject({
+    store: resultStore,
+    ttl: durationOption.optional(),
+    grace: durationOption.optional(),
+    sweepEvery: durationOption.optional(),
+  }),
+]);
+
 const appOptions = z.strictObject({
   name: z.string(),
   url: z.string().optional(),
   queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional() })).optional(),
   limits: z.strictObject({ bytes: limit.optional(), depth: limit.optional(), keys: limit.optional() }).optional(),
   maxResultBytes: limit.optional(),
+  results: results.optional(),
   maxCrashes: limit.optional(),
   unknownTaskGrace: durationOption.optional(),
   retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional(), cancelled: retention.optional() }).optional(),
@@ -153,6 +188,7 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
       keys: limits?.keys ?? DEFAULT_LIMITS.keys,
     },
     maxResultBytes: options.maxResultBytes ?? 65_536,
+    results: options.results === undefined ? undefined : toResults(options.results),
     maxCrashes: options.maxCrashes ?? DEFAULT_MAX_CRASHES,
     unknownTaskGraceMs:
       options.unknownTaskGrace === undefined
@@ -174,6 +210,22 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
     tls: options.tls,
     evictionPolicy: options.evictionPolicy ?? 'warn',
     strict: options.strict ?? false,
+  };
+}
+
+function isResultStore(value: unknown): value is ResultStore {
+  return ['put', 'get', 'delete', 'list'].every(
+    (name) => typeof (value as Record<string, unknown> | null | undefined)?.[name] === 'function',
+  );
+}
+
+function toResults(given: z.infer<typeof results>): ResultSettings {
+  const { store, ttl, grace = '1h', sweepEvery = '10m' } = 'store' in given ? given : { store: given };
+  return {
+    store,
+    ttlMs: ttl === undefined ? undefined : parseDuration(ttl, 'createApp(): results.ttl'),
+    graceMs: parseDuration(grace, 'createApp(): results.grace'),
+    everyMs: Math.max(1, parseDuration(sweepEvery, 'createApp(): results.sweepEvery')),
   };
 }
 

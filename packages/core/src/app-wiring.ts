@@ -14,6 +14,7 @@ import { FlowAdder } from './execution/flow-adder.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
+import { StoredResults } from './results/stored-results.ts';
 import type { SignalBus } from './signals.ts';
 import type { Stores } from './store/stores.ts';
 import type { TaskRegistry } from './task-registry.ts';
@@ -43,7 +44,8 @@ export interface Wiring {
 export function wire({ settings, engine, stores, signals, policies, tasks, closed }: WiringSource): Wiring {
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
-  const handles: HandleSource = { engine, retention: stores.retention, flows, watcher: new Watcher(engine), closed };
+  const results = new StoredResults(settings.name, settings.results?.store);
+  const handles: HandleSource = { engine, retention: stores.retention, flows, watcher: new Watcher(engine), results, closed };
   const compile: CompileSettings = {
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),
@@ -67,6 +69,7 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     plans: new PlanCache(engine),
     compile,
     cancellations: new Cancellations(),
+    results,
     enqueueAs: (order) => enqueueChild(canvas, order),
     received: (target) => ('task' in target ? new Task(tasks.named(target.task), enqueue, handles) : signature(target.signature)),
   };

@@ -3,6 +3,7 @@ import type { AnySignature, EnqueueArguments, GivenBy, TakenBy } from './canvas/
 import type { RunHandle } from './canvas/run-handle.ts';
 import { adopted, type Signature } from './canvas/signature.ts';
 import type { RunOptions } from './canvas/tree.ts';
+import { choresOf } from './chores.ts';
 import { Background, type BackgroundCall, type BackgroundCallOptions } from './client/background.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
 import { wire, type Wiring } from './app-wiring.ts';
@@ -31,8 +32,7 @@ import { TaskRegistry } from './task-registry.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
-import { openLeader } from './worker/chores.ts';
-import type { Leader } from './worker/leader.ts';
+import { Leader } from './worker/leader.ts';
 import { engineRetention } from './worker/retention.ts';
 import { resolveWorkerOptions, type WorkerArguments } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
@@ -76,14 +76,21 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
+
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#background = new Background(this.#settings.background, this.#signals, this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
     this.#signals.on('worker:ready', () => this.#strictness.started());
     this.#tasks = new TaskRegistry(this.name, this.#strictness);
-    const tasks = (): Iterable<TaskDefinition> => this.#tasks.all;
-    this.#leader = openLeader({ engine: this.#engine, stores: this.#stores, log: this.log, settings: this.#settings, tasks });
+    const chores = choresOf({
+      settings: this.#settings,
+      engine: this.#engine,
+      stores: this.#stores,
+      log: this.log,
+      tasks: () => this.#tasks.all,
+    });
+    this.#leader = new Leader({ engine: this.#engine, leases: this.#stores.leases, log: this.log, chores });
     this.#wiring = wire({
       settings: this.#settings,
       engine: this.#engine,
@@ -126,6 +133,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const settings = resolveWorkerOptions(options, this.#tasks.implemented);
     const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs } = this.#settings;
     const execution = {
+      app: this.name,
       log: this.log,
       limits,
       maxResultBytes,

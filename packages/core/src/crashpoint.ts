@@ -77,6 +77,12 @@ export const PLACE_CRASHPOINTS = [
   'place-released-before-end',
 ] as const;
 
+/** Where a worker comes by whose job's result goes to the result store. */
+export const RESULT_CRASHPOINTS = [
+  /** It is there as a whole; nothing refers to it. */
+  'result-stored-before-complete',
+] as const;
+
 /** Where a process comes by that keeps what has ended for a time, or forgets it. */
 export const RETENTION_CRASHPOINTS = [
   /** How long the result stays is written down; the job is still active. */
@@ -116,6 +122,7 @@ export type Crashpoint = (
   | typeof RECORD_CRASHPOINTS
   | typeof DEAD_LETTER_CRASHPOINTS
   | typeof PLACE_CRASHPOINTS
+  | typeof RESULT_CRASHPOINTS
   | typeof RETENTION_CRASHPOINTS
   | typeof LEADER_CRASHPOINTS
 )[number];
@@ -133,6 +140,7 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
   ...RETENTION_CRASHPOINTS,
   ...LEADER_CRASHPOINTS,
 ];

@@ -17,6 +17,7 @@ import { throttle, type ThrottleOptions } from './policies/throttle.ts';
 import { unique, type UniqueOptions } from './policies/unique.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { resolveTimeLimits, timeoutOption, type TimeLimitOptions } from './policies/time-limits.ts';
+import type { AsResult } from './results/bytes.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import type { Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
@@ -101,8 +102,8 @@ export interface ContractOptions<In extends Schema, Out extends Schema, State ex
   readonly states?: readonly State[];
 }
 
-/** What `result()` resolves to. */
-export type ResultOf<Out extends Schema | undefined, Returned> = Out extends Schema ? OutputOf<Out> : Awaited<Returned>;
+/** What `result()` resolves to: what the task returns; bytes and streams of them as a Buffer. */
+export type ResultOf<Out extends Schema | undefined, Returned> = AsResult<Out extends Schema ? OutputOf<Out> : Awaited<Returned>>;
 
 const schema = z.custom<Schema>(
   (value) => typeof (value as Schema | undefined)?.['~standard']?.validate === 'function',

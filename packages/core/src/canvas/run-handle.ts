@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { CancelOptions } from '../task/cancel-options.ts';
 import type { Duration } from '../task/duration.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
@@ -56,6 +57,8 @@ export interface RunHandle<Out = unknown> {
    * `result_expired` when the `resultTtl` of its last task is over.
    */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
+  /** The bytes that the last task returned; of any other result its JSON text. @throws as `result()` */
+  resultStream(options?: { readonly timeout?: Duration }): Promise<Readable>;
   /** @throws OxbowError `unknown_job` */
   status(): Promise<RunStatus>;
   /** The status now and at every change until the run has ended, in order. @throws as `status()`; DeadlockError inside a handler. */

@@ -8,6 +8,8 @@ import { cancel } from '../policies/run-cancellation.ts';
 import type { RetentionStore } from '../store/retention.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
+import type { ResultStream } from '../results/result-stream.ts';
+import type { StoredResults } from '../results/stored-results.ts';
 import type { FailureRecord } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
@@ -33,6 +35,7 @@ export interface HandleSource {
   readonly retention: RetentionStore;
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
+  readonly results: StoredResults;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;
 }
@@ -80,26 +83,48 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * What the handler returned (`null` when it returned nothing). Cannot be lost when events are: in doubt the job is
-   * looked up again. Waits for the commit of the transaction that the job was added in.
+   * What the handler returned (`null` when it returned nothing; bytes and streams as a Buffer), wherever it lies. Cannot be lost when
+   * events are: in doubt the job is looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
    * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
-   * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside `app.transaction`.
+   * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside
+   * `app.transaction`; of a result in the result store OxbowError `result_gone`, `result_corrupt`, `result_store_failed`,
+   * `result_store_required`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
+    return this.#wait(options, (value) => this.#source.results.resolve(value) as Result | Promise<Result>);
+  }
+
+  /**
+   * The bytes that the handler returned; of any other result its JSON text. They are read as they are consumed, and checked: a stream that
+   * is not what was written is destroyed before its end, with an OxbowError `result_corrupt`.
+   * @throws as `result()`
+   */
+  async resultStream(options: ResultOptions = {}): Promise<ResultStream> {
+    return this.#wait(options, (value) => this.#source.results.stream(value));
+  }
+
+  async #wait<Got>(options: ResultOptions, read: (value: unknown) => Got | Promise<Got>): Promise<Got> {
     assertOutsideTask();
     this.#source.engine.transactions?.assertOutside();
     const { timeout } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     const { replay } = this.#added;
-    if (replay !== undefined) return this.#replayed(replay);
-    return new Promise<Result>((resolve, reject) => {
+    if (replay !== undefined) return read(this.#replayed(replay));
+    return new Promise<Got>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
       const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => {
+              const late = new ResultTimeoutError(this.id, timeoutMs);
+              wait.stop(late);
+              reject(late);
+            }, timeoutMs);
       wait
         .run()
-        .then((value) => resolve(value as Result), reject)
+        .then(read)
+        .then(resolve, reject)
         .finally(() => clearTimeout(timer));
     });
   }
@@ -154,9 +179,9 @@ export class JobHandle<Result = unknown> {
     return cancelled;
   }
 
-  #replayed({ kind, task, value }: Replay): Result {
+  #replayed({ kind, task, value }: Replay): unknown {
     const recorded: unknown = JSON.parse(value);
-    if (kind === 'succeeded') return recorded as Result;
+    if (kind === 'succeeded') return recorded;
     throw new TaskFailedError(this.id, task, fromFailureRecord(recorded as FailureRecord));
   }
 
