@@ -84,7 +84,8 @@ function outcomeOf(thrown: unknown): Outcome {
 }
 
 async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Verdict> {
-  await recordFailure(end, error, attempt);
+  // Who has the job now decides how it ends: the engine refuses this end.
+  if (!(await recordFailure(end, error, attempt))) return { kind: 'fail', error };
   if (end === 'failed') await bury(error, attempt);
   await settleFailure(attempt, end, error);
   if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
@@ -105,10 +106,11 @@ async function handleFailure(error: Error, attempt: Attempt): Promise<void> {
   crashpoint('handlers-before-fail');
 }
 
-async function recordFailure(end: FailedEnd, error: Error, { job, envelope, origins }: Attempt): Promise<void> {
+/** False when the job's lock is lost, noticed or not: what another attempt has recorded stays. */
+async function recordFailure(end: FailedEnd, error: Error, { job, envelope, origins }: Attempt): Promise<boolean> {
   if (envelope === undefined || !isOurs(job.data)) {
     nameCode(end, error);
-    return;
+    return true;
   }
   const recorded = envelope.failure;
   const failure = {
@@ -119,7 +121,7 @@ async function recordFailure(end: FailedEnd, error: Error, { job, envelope, orig
     worker: recorded?.attemptsMade === job.attemptsMade ? recorded.worker : WORKER,
     origins: origins ?? recorded?.origins,
   };
-  await job.updateData(withFailure(envelope, failure));
+  return job.updateData(withFailure(envelope, failure));
 }
 
 /** Data that is not ours is not changed; the code goes into the stack, as in Node's own errors, for who reads the job. */
