@@ -9,6 +9,7 @@ import { toError, toFailureRecord } from '../execution/failure.ts';
 import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
+import { whenThere } from '../execution/when-there.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { bury } from './burial.ts';
 import { publicId } from '../task/id.ts';
@@ -87,8 +88,8 @@ async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Ver
   // Who has the job now decides how it ends: the engine refuses this end.
   if (!(await recordFailure(end, error, attempt))) return { kind: 'fail', error };
   if (end === 'failed') await bury(error, attempt);
-  await settleFailure(attempt, end, error);
-  if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
+  await whenThere(() => settleFailure(attempt, end, error));
+  if (end === 'failed' && attempt.canvas !== undefined) await whenThere(() => handleFailure(error, attempt));
   return { kind: 'fail', error, kept: attempt.settings.deadLetters !== undefined };
 }
 
