@@ -97,6 +97,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
+      repeats: (name) => this.#repeats(name),
     };
     this.#canvas = new CanvasClient({
       app: this.name,
@@ -125,6 +126,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       queues: this.#settings.queues,
       policies: this.#policies,
       canvas: this.#canvas,
+      repeats: (task) => this.#strictness.repeat(task),
     };
     this.task = this.#declare({});
   }
@@ -334,6 +336,11 @@ export class App<Deps = unknown, Extra extends object = object> {
   #taskFacts(name: string): ReturnType<CompileSettings['task']> {
     const task = this.#definitions.get(name);
     return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts, lone: uniquenessOf(task)?.option };
+  }
+
+  #repeats(name: string): void {
+    const task = this.#definitions.get(name);
+    if (task !== undefined) this.#strictness.repeat(task);
   }
 
   #taskNamed(name: string): Task<unknown, unknown> {

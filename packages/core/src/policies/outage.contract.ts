@@ -30,7 +30,7 @@ export function outageContract<Own extends Server>(create: () => Promise<Own>, e
     await Promise.all(work.map((one) => one.whileAway()));
     await until('it was away', () => performance.now() - stoppedAt > OUTAGE_MS);
     await server.start();
-    await Promise.all(work.map((one) => one.whenBack()));
+    await expect(Promise.all(work.map((one) => one.whenBack()))).resolves.toHaveLength(work.length);
   });
 }
 
