@@ -93,7 +93,13 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits: this.#settings.limits,
       optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
     });
-    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    this.#handles = {
+      engine: this.#engine,
+      flows,
+      watcher: new Watcher(this.#engine),
+      deadLetters: this.#stores.deadLetters,
+      closed: this.#closed.signal,
+    };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),

@@ -63,6 +63,8 @@ export const DEAD_LETTER_CRASHPOINTS = [
   'indexed-before-fail',
   /** The new job is there, and the letter's is gone; the index still knows it. */
   'replayed-before-forgotten',
+  /** What is left of a run is there again; the index still knows the letters of its members. */
+  'retried-before-forgotten',
 ] as const;
 
 /** Where a worker comes by that runs jobs which need a place: a lock, or one of those of their key. */

@@ -5,6 +5,7 @@ import { fromFailureRecord } from '../execution/failure.ts';
 import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
+import type { DeadLetterStore } from '../store/dead-letters.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { FailureRecord } from '../task/envelope.ts';
@@ -29,6 +30,7 @@ export interface HandleSource {
   readonly engine: Engine;
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
+  readonly deadLetters: Pick<DeadLetterStore, 'forget'>;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;
 }
