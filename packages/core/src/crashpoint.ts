@@ -80,7 +80,7 @@ export const PLACE_CRASHPOINTS = [
 ] as const;
 
 /** Where a process comes by that enqueues, works or drains. */
-const JOB_CRASHPOINTS = [
+export const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
   'after-add-before-reply',
   'after-fetch-before-handler',
@@ -96,30 +96,24 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (
-  | typeof JOB_CRASHPOINTS
-  | typeof CANVAS_CRASHPOINTS
-  | typeof CANCEL_CRASHPOINTS
-  | typeof TRANSACTION_CRASHPOINTS
-  | typeof RECORD_CRASHPOINTS
-  | typeof DEAD_LETTER_CRASHPOINTS
-  | typeof PLACE_CRASHPOINTS
-)[number];
+const GROUPS = [
+  JOB_CRASHPOINTS,
+  CANVAS_CRASHPOINTS,
+  CANCEL_CRASHPOINTS,
+  TRANSACTION_CRASHPOINTS,
+  RECORD_CRASHPOINTS,
+  DEAD_LETTER_CRASHPOINTS,
+  PLACE_CRASHPOINTS,
+] as const;
+
+export type Crashpoint = (typeof GROUPS)[number][number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [
-  ...JOB_CRASHPOINTS,
-  ...CANVAS_CRASHPOINTS,
-  ...CANCEL_CRASHPOINTS,
-  ...TRANSACTION_CRASHPOINTS,
-  ...RECORD_CRASHPOINTS,
-  ...DEAD_LETTER_CRASHPOINTS,
-  ...PLACE_CRASHPOINTS,
-];
+export const CRASHPOINTS: readonly Crashpoint[] = GROUPS.flat();
 
 interface Armed {
   readonly name: string;

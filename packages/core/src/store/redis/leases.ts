@@ -137,7 +137,7 @@ local queue, id = queues .. ARGV[6] .. ':', ARGV[7]
 if not takeBack(queue, id, ARGV[8]) then return end
 local ends = call('ZSCORE', leases, owner)
 if ends and tonumber(ends) > now then
-  toHead(queue, id, 'active')
+  enter(queue, id, 'active', true)
 else
   delay(queue, id, tonumber(ARGV[9]), ARGV[10])
 end`;
