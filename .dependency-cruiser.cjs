@@ -18,8 +18,8 @@ const rooms = {
   client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', 'results/', port] },
   isolation: { at: 'isolation/', may: ['errors\\.ts$', ...small, 'task/', 'policies/', 'execution/', port] },
   worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'store/', port] },
-  // The tables of the stores are made where BullMQ's are.
-  engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/sql/schema\\.ts$'] },
+  // The tables of the stores are made where BullMQ's are; a script of the engine moves jobs as those of the stores do.
+  engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/(sql/schema|redis/job-moves)\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: {
     at: '(app-options|app-wiring|task-options|task-registry|declare-task|eviction-watch|strictness|operation|chores)\\.ts$',

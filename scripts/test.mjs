@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ensureInstalled } from './install.mjs';
 import { inCi, onEnd, root, run } from './run.mjs';
+import { provideFaketime } from './servers/faketime.mjs';
 import { providePostgres, provideRedis } from './servers.mjs';
 
 const args = process.argv.slice(2);
@@ -36,10 +37,12 @@ async function main() {
     return built.code;
   }
   [redis, postgres] = await provideServers();
+  const noFaketime = await provideFaketime();
   const report = join(reports, 'vitest.json');
   const tests = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], {
     env: { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_TEST_POSTGRES_URL: postgres.url, OXBOW_URL: undefined },
   });
+  if (noFaketime !== undefined) console.log(`a process whose clock is off: not run: ${noFaketime}`);
   return summarise(tests.code, await countsOf(report));
 }
 

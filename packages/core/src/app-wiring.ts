@@ -45,10 +45,12 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
   const results = new StoredResults(settings.name, settings.results?.store);
-  const handles: HandleSource = { engine, retention: stores.retention, flows, watcher: new Watcher(engine), results, closed };
+  const { retention, deadLetters } = stores;
+  const handles: HandleSource = { engine, retention, deadLetters, flows, watcher: new Watcher(engine), results, closed };
   const compile: CompileSettings = {
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),
+    repeats: (name) => tasks.repeats(name),
   };
   const canvas = new CanvasClient({
     app: settings.name,
@@ -60,7 +62,7 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     handles,
     someQueue: () => tasks.someQueue,
   });
-  const enqueue: EnqueueSettings = { engine, stores, signals, limits, queues, policies, canvas };
+  const enqueue: EnqueueSettings = { engine, stores, signals, limits, queues, policies, canvas, repeats: (task) => tasks.repeats(task.name) };
   const signature = <In, Out>(json: unknown): Signature<In, Out> =>
     fromJson<In, Out>(json, canvas, { limits, knows: (task) => tasks.get(task) !== undefined });
   const runtime: CanvasRuntime = {

@@ -76,7 +76,6 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
-
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#background = new Background(this.#settings.background, this.#signals, this.log);
@@ -318,6 +317,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const contract = (name: string, options: object): unknown => new Contract(this.#register(define(name, options)), enqueue, handles);
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
   }
+
 
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();

@@ -1,17 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  CANCEL_CRASHPOINTS,
-  CANVAS_CRASHPOINTS,
-  CRASHPOINTS,
-  DEAD_LETTER_CRASHPOINTS,
-  LEADER_CRASHPOINTS,
-  PLACE_CRASHPOINTS,
-  RECORD_CRASHPOINTS,
-  RESULT_CRASHPOINTS,
-  RETENTION_CRASHPOINTS,
-  TRANSACTION_CRASHPOINTS,
-  type Crashpoint,
-} from './crashpoint.ts';
+import { JOB_CRASHPOINTS, type Crashpoint } from './crashpoint.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { entries, fixtureConfig, FixtureProcess, type FixtureConfig } from './testing/fixture-process.ts';
 import { until } from './testing/until.ts';
@@ -21,23 +9,8 @@ const DRAINING = 'after-put-back-before-exit';
 /** No worker comes by: engine/end.contract.ts. */
 const ENDING = 'end-taken-before-failed';
 
-/** Tests of their own. */
-const ELSEWHERE: ReadonlySet<string> = new Set([
-  DRAINING,
-  ENDING,
-  ...CANVAS_CRASHPOINTS,
-  ...CANCEL_CRASHPOINTS,
-  ...TRANSACTION_CRASHPOINTS,
-  ...RECORD_CRASHPOINTS,
-  ...DEAD_LETTER_CRASHPOINTS,
-  ...PLACE_CRASHPOINTS,
-  ...RESULT_CRASHPOINTS,
-  ...RETENTION_CRASHPOINTS,
-  ...LEADER_CRASHPOINTS,
-]);
-
-/** Where a process dies that enqueues or works. */
-const POINTS = CRASHPOINTS.filter((name) => !ELSEWHERE.has(name));
+/** Where a process dies that enqueues or works. All other points have tests of their own. */
+const POINTS = JOB_CRASHPOINTS.filter((name) => name !== DRAINING && name !== ENDING);
 
 /** A worker that dies at each named point, and one that goes on after it. */
 export function crashpointContract(engine: TestEngine, points: readonly Crashpoint[] = POINTS): void {

@@ -63,6 +63,8 @@ export const DEAD_LETTER_CRASHPOINTS = [
   'indexed-before-fail',
   /** The new job is there, and the letter's is gone; the index still knows it. */
   'replayed-before-forgotten',
+  /** What is left of a run is there again; the index still knows the letters of its members. */
+  'retried-before-forgotten',
 ] as const;
 
 /** Where a worker comes by that runs jobs which need a place: a lock, or one of those of their key. */
@@ -98,7 +100,7 @@ export const LEADER_CRASHPOINTS = [
 ] as const;
 
 /** Where a process comes by that enqueues, works or drains. */
-const JOB_CRASHPOINTS = [
+export const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
   'after-add-before-reply',
   'after-fetch-before-handler',
@@ -114,36 +116,27 @@ const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-export type Crashpoint = (
-  | typeof JOB_CRASHPOINTS
-  | typeof CANVAS_CRASHPOINTS
-  | typeof CANCEL_CRASHPOINTS
-  | typeof TRANSACTION_CRASHPOINTS
-  | typeof RECORD_CRASHPOINTS
-  | typeof DEAD_LETTER_CRASHPOINTS
-  | typeof PLACE_CRASHPOINTS
-  | typeof RESULT_CRASHPOINTS
-  | typeof RETENTION_CRASHPOINTS
-  | typeof LEADER_CRASHPOINTS
-)[number];
+const GROUPS = [
+  JOB_CRASHPOINTS,
+  CANVAS_CRASHPOINTS,
+  CANCEL_CRASHPOINTS,
+  TRANSACTION_CRASHPOINTS,
+  RECORD_CRASHPOINTS,
+  DEAD_LETTER_CRASHPOINTS,
+  PLACE_CRASHPOINTS,
+  RESULT_CRASHPOINTS,
+  RETENTION_CRASHPOINTS,
+  LEADER_CRASHPOINTS,
+] as const;
+
+export type Crashpoint = (typeof GROUPS)[number][number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = [
-  ...JOB_CRASHPOINTS,
-  ...CANVAS_CRASHPOINTS,
-  ...CANCEL_CRASHPOINTS,
-  ...TRANSACTION_CRASHPOINTS,
-  ...RECORD_CRASHPOINTS,
-  ...DEAD_LETTER_CRASHPOINTS,
-  ...PLACE_CRASHPOINTS,
-  ...RESULT_CRASHPOINTS,
-  ...RETENTION_CRASHPOINTS,
-  ...LEADER_CRASHPOINTS,
-];
+export const CRASHPOINTS: readonly Crashpoint[] = GROUPS.flat();
 
 interface Armed {
   readonly name: string;

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApp, type App } from './app.ts';
+import { group } from './canvas/group.ts';
 import { uniqueName } from './testing/with-app.ts';
 
 const retry = { attempts: 2 };
@@ -30,6 +31,35 @@ describe('a task that is retried and says nothing of idempotency, on embedded,',
     app.task('later', { retry, run });
     await app.worker().start();
     expect(told).toEqual([['blind', 'twice'], ['later']]);
+  });
+
+  it('is told once, too, when an enqueue or a signature gives it more than one attempt', async () => {
+    const { app, told } = watched();
+    const blind = app.task('blind', { run });
+    const member = app.task('member', { run });
+    const harmless = app.task('harmless', { idempotency: 'natural', run });
+    await blind.enqueue(undefined, { attempts: 1 });
+    await blind.enqueue(undefined, { attempts: 2, idempotencyKey: 'k' });
+    await harmless.enqueue(undefined, { attempts: 2 });
+    expect(told).toEqual([]);
+    await blind.enqueueMany([undefined, undefined], { attempts: 2 });
+    await group(member.si(), harmless.si()).enqueue(undefined, { retry: { attempts: 2 } });
+    expect(told).toEqual([['blind'], ['member']]);
+  });
+
+  it('is refused with strict when an enqueue or a signature gives it more than one attempt', async () => {
+    const app = createApp({ name: uniqueName(), url: 'embedded:', strict: true });
+    onTestFinished(() => app.close());
+    const blind = app.task('blind', { queue: 'q', run });
+    const refused = { code: 'invalid_options', message: expect.stringMatching(/task "blind" is given more than one attempt/u) as string };
+    await expect(blind.enqueue(undefined, { attempts: 2 })).rejects.toMatchObject(refused);
+    await expect(
+      blind
+        .si()
+        .with({ retry: { attempts: 2 } })
+        .enqueue(),
+    ).rejects.toMatchObject(refused);
+    expect(await app.queue('q').count()).toBe(0);
   });
 
   it('is refused with strict, a contract too, and a preset may say it for all', async () => {

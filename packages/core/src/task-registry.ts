@@ -45,6 +45,12 @@ export class TaskRegistry {
     return task;
   }
 
+  /** An enqueue, or a signature, gives the task more than one attempt. @throws OxbowError `invalid_options` with `strict` */
+  repeats(name: string): void {
+    const task = this.#tasks.get(name);
+    if (task !== undefined) this.#strictness.repeat(task);
+  }
+
   /** What a canvas is compiled by. */
   facts(name: string): ReturnType<CompileSettings['task']> {
     const task = this.#tasks.get(name);

@@ -1,5 +1,6 @@
 /** The fault kit: real servers that are stopped, paused and restarted, a faulty network, and what witnesses the outcome. Not published. */
 export { account, type Account, type StoreState } from './checker.ts';
+export { faketimeEnv } from './faketime.ts';
 export { Ledger, readLedger, type LedgerEntry } from './ledger.ts';
 export { freePort } from './ports.ts';
 export { postgresProgram, PostgresServer } from './postgres-server.ts';

@@ -8,6 +8,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...RECORD_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
   'replayed-before-forgotten',
+  'retried-before-forgotten',
 ]);
 
 it('every crash point of core that a canvas comes by is one of the harness', () => {

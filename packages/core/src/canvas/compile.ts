@@ -11,6 +11,8 @@ export interface CompileSettings {
   task(name: string): { readonly queue: string; readonly attempts: number; readonly lone?: string | undefined } | undefined;
   /** BullMQ's priority of a job on a queue. @throws OxbowError `invalid_options` when the queue has none and one is given */
   priority(queue: string, priority: number | undefined): number | undefined;
+  /** A signature gives the task more than one attempt. @throws OxbowError `invalid_options` */
+  repeats?(task: string): void;
 }
 
 const MAX_PLAN_BYTES = 8 * 1024 * 1024;
@@ -106,6 +108,7 @@ class Compiler {
         `Task "${tree.task}" has the option "${facts.lone}", which decides whether a job is added at all: it cannot be a step of a canvas.`,
       );
     const attempts = options.retry?.attempts ?? facts.attempts;
+    if ((options.retry?.attempts ?? 1) > 1) this.#settings.repeats?.(tree.task);
     const call = this.#call(tree.task, options.queue ?? facts.queue, options);
     if (attempts > 1 || facts.attempts > 1) call.shape.attempts = attempts;
     if (options.headers !== undefined) call.shape.headers = options.headers;

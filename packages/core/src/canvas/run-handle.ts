@@ -81,7 +81,7 @@ export interface RunHandle<Out = unknown> {
   member(path: readonly (number | 'header' | 'body')[]): RunMember;
   /**
    * Tries the run again that has failed, was cancelled or has expired: a new run, `<id>.r1`, that takes the values of all that succeeded from this
-   * one. Calling twice is one run.
+   * one. Calling twice is one run. What is tried again is no dead letter any more.
    * @throws OxbowError `unknown_job`; `invalid_options` when it has not ended, or has succeeded; EngineUnavailableError
    */
   retryFailed(): Promise<RunHandle<Out>>;

@@ -228,6 +228,54 @@ export function deadLettersContract(engine: TestEngine): void {
     });
   });
 
+  describe('a run that is tried again', () => {
+    it('leaves no letter of what is tried again, and those of what is not', async () => {
+      const stage = newStage();
+      const { app, queue, name } = stage;
+      let broken = true;
+      const breaks = (text: string): string => {
+        if (broken) throw new Declined(text);
+        return text;
+      };
+      const weak = app.task(name('weak'), { queue, run: breaks });
+      const settled = app.task(name('settled'), { queue, run: breaks });
+      const strong = app.task(name('strong'), { queue, run: (_: unknown) => 'strong' });
+      const replaces = app.task(name('replaces'), {
+        queue,
+        run: (_: undefined, ctx): string => ctx.replace(group(weak.si('replaced'), strong.si(0))) as never,
+      });
+      await stage.work();
+      const first = group(settled.si('done without'), strong.si(0)).settle();
+      const run = await chain(first, group(weak.si('member'), replaces.si(undefined), strong.si(0)), strong.s()).enqueue();
+      const other = await weak.enqueue('other');
+      await run.result().catch(() => undefined);
+      await lettersOf(stage, 4);
+      broken = false;
+      await (await run.retryFailed()).result();
+      const letters = await lettersOf(stage, 2);
+      expect(letters.map(({ input }) => input).toSorted()).toEqual(['done without', 'other']);
+      expect(letters.map(({ id }) => id)).toContain(other.id);
+    });
+
+    it('of one job leaves no letter of it', async () => {
+      const stage = newStage();
+      let broken = true;
+      const task = stage.app.task(stage.name('last'), {
+        queue: stage.queue,
+        run: () => {
+          if (broken) throw new Declined('last');
+        },
+      });
+      await stage.work();
+      const run = await chain(task.si(undefined), task.si(undefined)).enqueue();
+      await lettersOf(stage, 1);
+      await run.result().catch(() => undefined);
+      broken = false;
+      await (await run.retryFailed()).result();
+      await lettersOf(stage, 0);
+    });
+  });
+
   describe('what is purged', () => {
     it('is what was selected, with the jobs', async () => {
       const stage = newStage();

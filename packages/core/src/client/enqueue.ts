@@ -34,7 +34,10 @@ export interface EnqueueOptions {
   readonly queue?: string;
   /** Short strings that travel with the job; `ctx.headers` has them. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Runs of the handler in all, 1–100. @defaultValue the task's `retry.attempts` */
+  /**
+   * Runs of the handler in all, 1–100. More than one for a task that says nothing of `idempotency` is told once, or refused with `strict`.
+   * @defaultValue the task's `retry.attempts`
+   */
   readonly attempts?: number;
   /** Stands for this very request: see the task option `idempotency`. Instead of what the task's own `key` would make. */
   readonly idempotencyKey?: string;
@@ -60,6 +63,8 @@ export interface EnqueueSettings {
   readonly policies: readonly Policy[];
   /** What signatures of this app's tasks are run by. */
   readonly canvas: CanvasRunner;
+  /** Is told of an enqueue that has more than one attempt by itself. @throws OxbowError `invalid_options` */
+  readonly repeats: (task: TaskDefinition) => void;
 }
 
 const DEFAULT_PRIORITY = 5;
@@ -122,6 +127,7 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
   const { idempotencyKey: key, tx } = options;
   const inputText = encodeInput(input, settings.limits);
   const claim = claimOf(task, { input, key });
+  if (options.attempts !== undefined && options.attempts > 1 && claim === undefined) settings.repeats(task);
   assertDecidable(task.name, { uniqueness, claim, tx });
   const job: NewJob = {
     id,

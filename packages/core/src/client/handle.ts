@@ -6,6 +6,7 @@ import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
 import type { RetentionStore } from '../store/retention.ts';
+import type { DeadLetterStore } from '../store/dead-letters.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { ResultStream } from '../results/result-stream.ts';
@@ -36,6 +37,7 @@ export interface HandleSource {
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
   readonly results: StoredResults;
+  readonly deadLetters: Pick<DeadLetterStore, 'forget'>;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;
 }

@@ -79,8 +79,11 @@ export interface ActiveJob {
   readonly parent: JobPlace | undefined;
   /** True when the job brings a BullMQ backoff of its own (a plain BullMQ producer). */
   readonly hasOwnBackoff: boolean;
-  /** Replaces the stored data. */
-  updateData(data: unknown): Promise<void>;
+  /**
+   * Replaces the stored data, while the job's lock is this lane's; false: it is not any more, and nothing has changed. A server that is
+   * away is waited for.
+   */
+  updateData(data: unknown): Promise<boolean>;
   /** Stores progress and publishes the event. */
   updateProgress(progress: object): Promise<void>;
 }

@@ -42,4 +42,6 @@ export interface JobStore {
   take(place: JobPlace, taking: Taking): Promise<Taken>;
   /** Replaces the data of a job by compare-and-set. */
   swap(place: JobPlace, seen: Seen, next: string): Promise<Swapped>;
+  /** Replaces the data of a job whose lock has this token. False: it is another's by now, or nobody's. */
+  write(place: JobPlace, token: string, next: string): Promise<boolean>;
 }

@@ -1,11 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
+import { EngineUnavailableError } from '../errors.ts';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
 import { followUp } from './follow-up.ts';
 import { LaneWorker, park } from './lane-worker.ts';
 import { LostFetches } from './lost-fetches.ts';
 import { isConnectionFailure } from './postgres-errors.ts';
+import { isRefusal } from './refusal.ts';
 import { guardLane, type LaneGuard } from './renewal-thread.ts';
 
 /** Of a job's failed attempts; more would let a job with many attempts grow without bound. */
@@ -15,7 +17,7 @@ const RETRY_MS = 500;
 /** BullMQ's own limits fail a job without calling us: out of reach. */
 const NEVER = 2 ** 31 - 1;
 
-type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect' | 'activeJobs'>;
+type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect' | 'activeJobs' | 'store' | 'guard'>;
 
 interface Running {
   readonly job: Job;
@@ -126,7 +128,7 @@ export class BullLane implements Lane {
     const running: Running = { job, token, abandoned: false };
     this.#running.set(id, running);
     try {
-      const verdict = await this.#options.process(new BullActiveJob(job, this.queue));
+      const verdict = await this.#options.process(new BullActiveJob(job, this.queue, (data) => this.#write(running, data)));
       if (running.abandoned) throw new WaitingError();
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
       if (verdict.kind === 'putBack') throw await this.#putBack(running, verdict);
@@ -137,6 +139,13 @@ export class BullLane implements Lane {
       // A job whose lock was lost can run here twice.
       if (this.#running.get(id) === running) this.#running.delete(id);
     }
+  }
+
+  /** BullMQ's own update does not ask whose the job is. */
+  #write(running: Running, data: string): Promise<boolean> {
+    const { job, token } = running;
+    const place = { queue: this.queue, id: job.id ?? '' };
+    return whenThere(running, () => this.#driver.guard(() => this.#driver.store.write(place, token, data)));
   }
 
   /** Returns what tells BullMQ so. A server that is away is waited for: what could not be put back would count as failed. */
@@ -186,10 +195,14 @@ async function whenThere<T>(running: Running, call: () => Promise<T>): Promise<T
       return await call();
     } catch (error) {
       if (running.abandoned) throw new WaitingError();
-      if (!isConnectionFailure(error)) throw error;
+      if (!isAway(error)) throw error;
     }
     await wait(RETRY_MS, undefined, { ref: false });
   }
+}
+
+function isAway(error: unknown): boolean {
+  return isConnectionFailure(error) || error instanceof EngineUnavailableError || isRefusal(error);
 }
 
 function toWorkerOptions(options: LaneOptions, base: WorkerOptions): WorkerOptions {
@@ -215,9 +228,11 @@ class BullActiveJob implements ActiveJob {
   readonly queue: string;
   readonly #job: Job;
   readonly #progress: unknown;
+  readonly #write: (data: string) => Promise<boolean>;
 
-  constructor(job: Job, queue: string) {
+  constructor(job: Job, queue: string, write: (data: string) => Promise<boolean>) {
     this.#job = job;
+    this.#write = write;
     this.#progress = job.progress;
     this.queue = queue;
   }
@@ -265,8 +280,10 @@ class BullActiveJob implements ActiveJob {
     return this.#job.opts.backoff !== undefined;
   }
 
-  async updateData(data: unknown): Promise<void> {
-    await this.#job.updateData(data);
+  async updateData(data: unknown): Promise<boolean> {
+    const written = await this.#write(JSON.stringify(data));
+    if (written) this.#job.data = data;
+    return written;
   }
 
   async updateProgress(progress: object): Promise<void> {

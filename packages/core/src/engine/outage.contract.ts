@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { EngineUnavailableError } from '../errors.ts';
+import type { CanvasFailure } from '../canvas/tree.ts';
+import { EngineUnavailableError, NonRetryableError } from '../errors.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { Gate } from '../testing/gate.ts';
 import { until } from '../testing/until.ts';
@@ -105,6 +106,34 @@ export function outageContract<Own extends Server>({ create, engineOf }: Servers
     await server.start();
     await until('it is back', () => handle.cancel().catch(() => undefined));
     expect(await next).toMatchObject({ value: { status: 'cancelled' } });
+  });
+
+  it('fails a job by its handler’s own error though the server was away then, for longer than calls wait', async () => {
+    const server = await started();
+    const app = withApp(engineOf(server), { connectTimeout: 300 });
+    const gate = new Gate();
+    const run = async (): Promise<null> => {
+      await gate.pass();
+      throw new NonRetryableError('its own');
+    };
+    const retry = { attempts: 3, backoff: () => 0 };
+    const plain = app.task('plain', { retry, idempotency: 'natural', run });
+    const keyed = app.task('keyed', { retry, idempotency: { key: () => 'key' }, run });
+    const told: string[] = [];
+    const alarm = app.task('alarm', { run: (failure: CanvasFailure) => void told.push(failure.error.message) });
+    const handles = [await plain.enqueue(), await keyed.enqueue(), await plain.si().onError(alarm.s()).enqueue()];
+    const errors = Promise.all(handles.map((handle) => handle.result().catch((error: unknown) => error)));
+    await startWorker(app, { lockDuration: '60s' });
+    await until('all run', () => gate.arrived === 3);
+    await server.stop();
+    gate.open();
+    await expect(alarm.s().enqueue({} as CanvasFailure)).rejects.toMatchObject({ code: 'engine_unavailable' });
+    await server.start();
+    for (const error of await errors) expect(error).toMatchObject({ name: 'TaskFailedError', cause: { message: 'its own' } });
+    expect(gate.arrived).toBe(3);
+    await until('the error handler has run', () => told.length > 0);
+    expect(told).toEqual(['its own']);
+    expect((await (await keyed.enqueue()).status()).status).not.toBe('failed');
   });
 
   it('puts a job back though the server was away when it should be', async () => {

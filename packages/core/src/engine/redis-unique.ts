@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { PROMOTE } from '../store/redis/job-moves.ts';
 import type { JobPlace, NewJob, UniqueAdded, UniqueRule } from './engine.ts';
 import { ADD_FLOW, toFlowArguments } from './redis-flow.ts';
 import { RedisScript } from './redis-script.ts';
@@ -12,22 +13,6 @@ local call = redis.call
 local function has_ended(queue, id)
   local base = KEYS[1] .. ':' .. queue .. ':'
   return call('EXISTS', base .. id) == 0 or call('ZSCORE', base .. 'completed', id) ~= false or call('ZSCORE', base .. 'failed', id) ~= false
-end
-local function promote(queue, id)
-  local base = KEYS[1] .. ':' .. queue .. ':'
-  if call('ZREM', base .. 'delayed', id) == 0 then return end
-  local key = base .. id
-  local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
-  local held = meta[1] or (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2]))
-  local priority = tonumber(call('HGET', key, 'priority')) or 0
-  if priority == 0 then
-    call('LPUSH', base .. 'wait', id)
-  else
-    call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id)
-  end
-  if not held then call('ZADD', base .. 'marker', 0, '0') end
-  call('XADD', base .. 'events', '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
-  call('HSET', key, 'delay', 0)
 end`;
 
 /**
@@ -100,13 +85,13 @@ if found[3] ~= ARGV[3] or has_ended(found[1], found[2]) then return 1 end
 return 0`;
 
 /** ARGV: record, queue, job. */
-const LEAVE = `${SHARED}
+const LEAVE = `${SHARED}${PROMOTE}
 local found = call('HMGET', ARGV[1], 'q', 'id', 'nq', 'nid')
 if found[2] ~= ARGV[3] or found[1] ~= ARGV[2] then return 0 end
 if not found[4] then return call('DEL', ARGV[1]) end
 call('HSET', ARGV[1], 'q', found[3], 'id', found[4])
 call('HDEL', ARGV[1], 'nq', 'nid')
-promote(found[3], found[4])
+promote(KEYS[1] .. ':' .. found[3] .. ':', found[4], false)
 return 1`;
 
 const add = new RedisScript(ADD);

@@ -8,7 +8,7 @@ import type { LockAccess } from './lock-access.ts';
 import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
 import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
-import { swapOnRedis } from './redis-data.ts';
+import { swapOnRedis, writeOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
@@ -105,6 +105,7 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
     findMany: (places) => findOnRedis(client, prefix, places),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),
     swap: (place, seen, next) => swapOnRedis(client, prefix, place, seen, next),
+    write: (place, token, next) => writeOnRedis(client, prefix, place, token, next),
   };
 }
 

@@ -2,7 +2,7 @@ import { BROADCAST_QUEUE } from './broadcast.ts';
 import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
-import { swapOnSql } from './sql-data.ts';
+import { swapOnSql, writeOnSql } from './sql-data.ts';
 import { replaceFailedOnSql, SqlFlowBatch, type SqlPool } from './sql-flow.ts';
 import { takeOnSql } from './sql-take.ts';
 import { addUniqueOnSql, leaveUniqueOnSql, uniqueTurnOnSql } from './sql-unique.ts';
@@ -53,6 +53,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
     leaveUnique: (key, place) => leaveUniqueOnSql(pool, key, place),
     take: (place, taking) => takeOnSql(pool, place, taking),
     swap: (place, seen, next) => swapOnSql(pool, place, seen, next),
+    write: (place, token, next) => writeOnSql(pool, place, token, next),
   };
 }
 

@@ -1,18 +1,16 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { replacementId } from '../canvas/replaced.ts';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { claimKey, claimOf, isKeyed, keyedSettings } from '../policies/idempotency.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import { isAway } from '../policies/store-away.ts';
 import type { FailedEnd, FailureRecord, StoredClaim } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
 import { fromFailureRecord, toFailureRecord } from './failure.ts';
 import { isMapCall } from './map-call.ts';
+import { whenThere } from './when-there.ts';
 
-const RETRY_MS = 500;
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 5000;
 
@@ -34,7 +32,9 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
   const value = JSON.stringify(outcome.value ?? null);
   const { ttlMs } = keyedSettings(definition);
   const end = { ...claim, owner: ownerOf(attempt), ttlMs, value };
-  const standing = await whenThere(attempt, () => settings.stores.records.succeed(end));
+  // The handler has had its effects: a store that is away, or refuses, is waited for, until the attempt is told to stop.
+  const isStopped = (): boolean => attempt.context?.abortReason !== undefined;
+  const standing = await whenThere(() => settings.stores.records.succeed(end), isStopped);
   crashpoint('result-recorded-before-complete');
   if (standing === undefined)
     settings.log.warn(
@@ -42,18 +42,6 @@ async function recorded(attempt: Attempt, next: Next): Promise<Outcome> {
       'the job ran longer than its idempotency key was kept, and another job has the key: its result is not on record',
     );
   return standing === undefined || standing === value ? outcome : { kind: 'succeeded', value: JSON.parse(standing) as unknown };
-}
-
-/** The handler has had its effects: a store that is away, or refuses, is waited for, until the attempt is told to stop. */
-async function whenThere<T>({ context }: Attempt, call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (context?.abortReason !== undefined || !isAway(error)) throw error;
-    }
-    await wait(RETRY_MS, undefined, { ref: false });
-  }
 }
 
 /**

@@ -40,7 +40,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
     progress: 0,
     parent: undefined,
     hasOwnBackoff: false,
-    updateData: () => Promise.resolve(),
+    updateData: () => Promise.resolve(true),
     updateProgress: (progress) => {
       shown.push(progress);
       return Promise.resolve();

@@ -44,6 +44,23 @@ export function twoAttemptsContract(engine: TestEngine): void {
     expect(await run.member([0]).result()).toBe('the one that stood still');
   });
 
+  it('an attempt that has lost its lock, and fails, writes nothing over how the other one has ended it', LIMIT, async () => {
+    const app = withApp(engine);
+    const { first } = declareStill(app, () => 'the other');
+    const still = await standingStill(engine.url, app.name, 'fails');
+    const job = await first.enqueue();
+    await still.stands;
+    await startWorker(app, { queues: { work: 5 }, lockDuration: 1000 });
+    expect(await job.result()).toBe('the other');
+    const jobIn = () => app.queue('work').getJob(job.id.split('@')[0] ?? '');
+    const before = (await jobIn())?.data as unknown;
+    still.goOn();
+    await still.lost();
+    expect((await jobIn())?.data).toEqual(before);
+    expect(await app.deadLetters.list()).toMatchObject({ letters: [] });
+    expect((await job.status()).status).toBe('succeeded');
+  });
+
   it('does not start again what was running on a worker that died before its run was cancelled', LIMIT, async () => {
     const app = withApp(engine);
     let calls = 0;

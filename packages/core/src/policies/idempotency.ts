@@ -71,9 +71,9 @@ export function keyedSettings(task: Pick<TaskDefinition, 'capabilities'> | undef
   return settings === undefined || settings === 'natural' ? DEFAULTS : settings;
 }
 
-/** True for a task that is retried and does not say why that does not harm. */
-export function isRepeatedBlindly(task: TaskDefinition): boolean {
-  return task.retry.attempts > 1 && settingsOf(task, idempotency) === undefined;
+/** False for a task that does not say why to run it again does not harm. */
+export function saysWhyRepeated(task: TaskDefinition): boolean {
+  return settingsOf(task, idempotency) !== undefined;
 }
 
 export interface Keying {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { OxbowError } from '../errors.ts';
 
 const MAX_LENGTH = 1024;
@@ -14,5 +14,5 @@ export function storeKey(scope: string, key: unknown): string {
     const what = typeof key === 'string' ? `a text of ${key.length} characters` : `of type ${key === null ? 'null' : typeof key}`;
     throw new OxbowError('invalid_key', `${scope}: a key is a text of 1 to ${MAX_LENGTH} characters; this one is ${what}.`);
   }
-  return createHash('sha256').update(`${scope}\0${key}`).digest('base64url').slice(0, 22);
+  return hash('sha256', `${scope}\0${key}`, 'base64url').slice(0, 22);
 }

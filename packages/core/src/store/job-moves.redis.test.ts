@@ -56,6 +56,22 @@ onRedis((test) => {
   });
 
   it.each([
+    ['a queue', {}],
+    ['a queue with priorities', { priority: 5 }],
+  ])('a job that follows another one of its unique key in %s is promoted as BullMQ promotes it', async (_, rest) => {
+    const [ours, theirs, key] = [uniqueName('ours'), uniqueName('theirs'), uniqueName('key')];
+    for (const queue of [ours, theirs]) {
+      await engine.add(queue, { id: 'other', name: 'job', data: '{}', timestamp: Date.now(), ...rest });
+      await add(queue, { ...rest, delayMs: LONG_MS });
+    }
+    const [app = ''] = engine.queue(ours).toKey('').split(':q:');
+    await client.hset(`${app}:s:u:${key}`, { q: ours, id: 'first', at: 1, nq: ours, nid: JOB });
+    await engine.leaveUnique(key, { queue: ours, id: 'first' });
+    await (await engine.queue(theirs).getJob(JOB))?.promote();
+    expect(await contents(ours)).toEqual(await contents(theirs));
+  });
+
+  it.each([
     ['delayed', false],
     ['put at the head', true],
   ])('a job that is parked is %s as BullMQ does it', async (_, granted) => {

@@ -8,6 +8,7 @@ const config = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as FixtureConfig
 const app = createApp({ name: config.app, url: config.url, logLevel: 'error' });
 const tasks = mortalTasks(app, config);
 
+if (config.retry !== undefined) await app.run(config.retry).retryFailed();
 if (config.replay === true) await app.deadLetters.replayMany({ rate: '1000/s' });
 for (let n = 0; n < (config.produce ?? 0); n++) {
   for (const name of config.tasks ?? []) {

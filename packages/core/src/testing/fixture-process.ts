@@ -39,6 +39,8 @@ export interface FixtureConfig {
   readonly tasks?: readonly ('died' | 'once' | 'often' | 'poison')[];
   /** Of dead-letters.fixture.ts: replays all that is dead before its worker starts. */
   readonly replay?: boolean;
+  /** Of dead-letters.fixture.ts: the run that it tries again. */
+  readonly retry?: string;
   /** Of canvas.fixture.ts: enqueues a canvas, cancels it, and runs no worker. */
   readonly cancel?: boolean;
   /** Of retention.fixture.ts: enqueues a run and forgets it, instead of a job. */

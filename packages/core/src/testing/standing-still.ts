@@ -17,7 +17,7 @@ export interface StandingStill {
 }
 
 /** A process that works (still.fixture.ts), with a lock of a second; killed when the test ends. */
-export async function standingStill(url: string, app: string, how: 'plain' | 'wraps' = 'plain'): Promise<StandingStill> {
+export async function standingStill(url: string, app: string, how: 'plain' | 'wraps' | 'fails' = 'plain'): Promise<StandingStill> {
   const file = join(await temporaryFolder(), 'told');
   const child = spawn(process.execPath, [fixtureProgram('still'), url, app, file, how], { stdio: 'ignore' });
   const exited = once(child, 'exit');

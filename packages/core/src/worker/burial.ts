@@ -1,11 +1,11 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { toFailureRecord } from '../execution/failure.ts';
+import { whenThere } from '../execution/when-there.ts';
 import { settingsOf } from '../policies/capability.ts';
 import { deadLetter, reasonOf } from '../policies/dead-letter.ts';
 import { kindOf } from '../policies/failure-fingerprint.ts';
 import { publicId } from '../task/id.ts';
-import { persist } from './persist.ts';
 
 /**
  * Writes a final failure, which is on record, into the index of dead letters, before the job is failed: one round trip. By the job's
@@ -19,7 +19,8 @@ export async function bury(error: Error, attempt: Attempt): Promise<void> {
   const record = toFailureRecord(error);
   const kind = kindOf(job.name, record);
   crashpoint('failure-recorded-before-index');
-  const count = await persist(attempt, () => settings.stores.deadLetters.add({ id: publicId(job.id, job.queue), kind }, limits));
+  const letter = { id: publicId(job.id, job.queue), kind };
+  const count = await whenThere(() => settings.stores.deadLetters.add(letter, limits));
   attempt.buried = { fingerprint: kind.fingerprint, count, reason: reasonOf(record.code) };
   crashpoint('indexed-before-fail');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApp, type App } from '../app.ts';
+import { group } from '../canvas/group.ts';
 import type { DeadLetter } from '../client/dead-letter.ts';
 import type { Crashpoint } from '../crashpoint.ts';
 import type { TestEngine } from '../testing/engines.ts';
@@ -95,6 +96,23 @@ export function deadLettersCrashContract(engine: TestEngine, writes: readonly Cr
       await until('all have run', () => entries(order.ledger, 'revived').length >= JOBS);
       expect(noted(order, 'revived')).toEqual(each);
       expect([await all(app), await app.deadLetters.groups()]).toEqual([[], []]);
+    });
+
+    it('when a run was tried again has it tried again once, and the next try forgets the letters', async () => {
+      const order = await config('retry');
+      const app = createApp({ name: order.app, url: order.url, logger: silent });
+      onTestFinished(() => app.close());
+      const { died } = mortalTasks(app, order);
+      await app.worker({ queues: { [order.queue]: 5 } }).start();
+      const run = await group(died.si(1), died.si(2)).enqueue();
+      await run.result().catch(() => undefined);
+      await until('both are dead', async () => (await all(app)).length === 2);
+      await app.close();
+      await die({ ...order, retry: run.id }, 'retried-before-forgotten');
+      const repaired = await work(order, { repaired: true });
+      expect(await all(repaired)).toHaveLength(2);
+      await (await repaired.run(run.id).retryFailed()).result();
+      expect([await all(repaired), noted(order, 'revived')]).toEqual([[], [1, 2]]);
     });
 
     it('of a poison pill leaves a dead letter that says so', async () => {

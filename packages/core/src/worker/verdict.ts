@@ -9,11 +9,12 @@ import { toError, toFailureRecord } from '../execution/failure.ts';
 import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
+import { LockLostError } from '../errors.ts';
+import { whenThere } from '../execution/when-there.ts';
 import { settingsOf } from '../policies/capability.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { resultTtl } from '../policies/result-ttl.ts';
 import { bury } from './burial.ts';
-import { persist } from './persist.ts';
 import { publicId } from '../task/id.ts';
 import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
@@ -48,7 +49,8 @@ function succeed(value: unknown, attempt: Attempt): Verdict | Promise<Verdict> {
   const verdict = { kind: 'complete', value, flow: attempt.following, ...forgetting(attempt) } as const;
   const ttlMs = settingsOf(attempt.definition, resultTtl);
   if (ttlMs === undefined) return verdict;
-  return persist(attempt, () => attempt.settings.stores.retention.keep(attempt.job, ttlMs)).then(() => {
+  const lockLost = (): boolean => attempt.context?.abortReason instanceof LockLostError;
+  return whenThere(() => attempt.settings.stores.retention.keep(attempt.job, ttlMs), lockLost).then(() => {
     crashpoint('kept-before-complete');
     return verdict;
   });
@@ -98,10 +100,11 @@ function outcomeOf(thrown: unknown): Outcome {
 }
 
 async function fail(end: FailedEnd, error: Error, attempt: Attempt): Promise<Verdict> {
-  await recordFailure(end, error, attempt);
+  // Who has the job now decides how it ends: the engine refuses this end.
+  if (!(await recordFailure(end, error, attempt))) return { kind: 'fail', error };
   if (end === 'failed') await bury(error, attempt);
-  await settleFailure(attempt, end, error);
-  if (end === 'failed' && attempt.canvas !== undefined) await handleFailure(error, attempt);
+  await whenThere(() => settleFailure(attempt, end, error));
+  if (end === 'failed' && attempt.canvas !== undefined) await whenThere(() => handleFailure(error, attempt));
   return { kind: 'fail', error, kept: attempt.settings.deadLetters !== undefined };
 }
 
@@ -119,10 +122,11 @@ async function handleFailure(error: Error, attempt: Attempt): Promise<void> {
   crashpoint('handlers-before-fail');
 }
 
-async function recordFailure(end: FailedEnd, error: Error, { job, envelope, origins }: Attempt): Promise<void> {
+/** False when the job's lock is lost, noticed or not: what another attempt has recorded stays. */
+async function recordFailure(end: FailedEnd, error: Error, { job, envelope, origins }: Attempt): Promise<boolean> {
   if (envelope === undefined || !isOurs(job.data)) {
     nameCode(end, error);
-    return;
+    return true;
   }
   const recorded = envelope.failure;
   const failure = {
@@ -133,7 +137,7 @@ async function recordFailure(end: FailedEnd, error: Error, { job, envelope, orig
     worker: recorded?.attemptsMade === job.attemptsMade ? recorded.worker : WORKER,
     origins: origins ?? recorded?.origins,
   };
-  await job.updateData(withFailure(envelope, failure));
+  return job.updateData(withFailure(envelope, failure));
 }
 
 /** Data that is not ours is not changed; the code goes into the stack, as in Node's own errors, for who reads the job. */

@@ -16,30 +16,34 @@ const SETUP = `
 local call = redis.call
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local base, key, owner, slots, queues = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local leases, fences, line, known = base .. 'l:' .. key, base .. 'f:' .. key, base .. 'w:' .. key, base .. 'v:' .. key
-${JOB_MOVES}
+local base, key, owner = KEYS[1], ARGV[1], ARGV[2]
+local leases, fences, line = base .. 'l:' .. key, base .. 'f:' .. key, base .. 'w:' .. key
 local function keepUntil(ends)
   call('PEXPIREAT', leases, math.ceil(ends) + 1000)
   call('PEXPIREAT', fences, math.ceil(ends) + 1000)
 end
-local function keep()
-  local last = call('ZRANGE', leases, -1, -1, 'WITHSCORES')
-  if last[2] then keepUntil(tonumber(last[2])) end
-end
 local function drop(who)
   call('ZREM', leases, who)
   call('HDEL', fences, who)
-end
-local function stepOut(who)
-  call('ZREM', line, who)
-  call('HDEL', known, who)
 end
 local function grant(who, ttl)
   local fence = call('INCR', base .. 'fence')
   call('ZADD', leases, now + ttl, who)
   call('HSET', fences, who, fence)
   return fence
+end`;
+
+/** Only where others have the key, or stand in line: a script makes its functions anew each time, at half its cost. */
+const LINE = `
+local slots, queues, known = tonumber(ARGV[3]), ARGV[4], base .. 'v:' .. key
+${JOB_MOVES}
+local function keep()
+  local last = call('ZRANGE', leases, -1, -1, 'WITHSCORES')
+  if last[2] then keepUntil(tonumber(last[2])) end
+end
+local function stepOut(who)
+  call('ZREM', line, who)
+  call('HDEL', known, who)
 end
 local function handOver(who)
   local ttl, ends, queue, id = string.match(call('HGET', known, who) or '', '^(%d+) (%d+) %d+ (%S*) (.*)$')
@@ -71,6 +75,7 @@ if call('EXISTS', leases, line) == 0 then
   keepUntil(now + ttl)
   return { fence, 0, 0 }
 end
+${LINE}
 fill()
 if call('ZSCORE', leases, owner) or call('ZCARD', leases) < slots then
   stepOut(owner)
@@ -101,7 +106,7 @@ end
 return { 0, delay, 1 }`;
 
 /** ARGV from 6: fence, ttl. */
-const RENEW = `${SETUP}
+const RENEW = `${SETUP}${LINE}
 local ends = call('ZSCORE', leases, owner)
 if not ends or tonumber(ends) <= now or call('HGET', fences, owner) ~= ARGV[6] then return 0 end
 call('ZADD', leases, now + tonumber(ARGV[7]), owner)
@@ -113,25 +118,26 @@ const RELEASE = `${SETUP}
 local ends = call('ZSCORE', leases, owner)
 if not ends or call('HGET', fences, owner) ~= ARGV[6] then return 0 end
 drop(owner)
-if call('EXISTS', leases, line) > 0 then
-  fill()
-  keep()
-end
-return tonumber(ends) > now and 1 or 0`;
+local held = tonumber(ends) > now and 1 or 0
+if call('EXISTS', leases, line) == 0 then return held end
+${LINE}
+fill()
+keep()
+return held`;
 
-const LEAVE = `${SETUP}
+const LEAVE = `${SETUP}${LINE}
 drop(owner)
 stepOut(owner)
 fill()
 keep()`;
 
 /** ARGV from 6: queue, id, token, when it is due, delay. */
-const PARK = `${SETUP}
+const PARK = `${SETUP}${LINE}
 local queue, id = queues .. ARGV[6] .. ':', ARGV[7]
 if not takeBack(queue, id, ARGV[8]) then return end
 local ends = call('ZSCORE', leases, owner)
 if ends and tonumber(ends) > now then
-  toHead(queue, id, 'active')
+  enter(queue, id, 'active', true)
 else
   delay(queue, id, tonumber(ARGV[9]), ARGV[10])
 end`;

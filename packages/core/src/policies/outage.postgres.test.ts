@@ -1,8 +1,8 @@
 import { PostgresServer, withOwnPostgres, withPassword } from '../testing/postgres-server.ts';
-import { idempotencyOutageContract } from './idempotency-outage.contract.ts';
+import { outageContract } from './outage.contract.ts';
 
-withOwnPostgres('idempotency keys on a Postgres server that goes away', () => {
-  idempotencyOutageContract(
+withOwnPostgres('an outage of a Postgres server', () => {
+  outageContract(
     () => PostgresServer.started(),
     ({ url }) => ({ kind: 'postgres', url: withPassword(url, 's3cret') }),
   );
