@@ -116,27 +116,36 @@ export const JOB_CRASHPOINTS = [
   'after-put-back-before-exit',
 ] as const;
 
-const GROUPS = [
-  JOB_CRASHPOINTS,
-  CANVAS_CRASHPOINTS,
-  CANCEL_CRASHPOINTS,
-  TRANSACTION_CRASHPOINTS,
-  RECORD_CRASHPOINTS,
-  DEAD_LETTER_CRASHPOINTS,
-  PLACE_CRASHPOINTS,
-  RESULT_CRASHPOINTS,
-  RETENTION_CRASHPOINTS,
-  LEADER_CRASHPOINTS,
-] as const;
-
-export type Crashpoint = (typeof GROUPS)[number][number];
+export type Crashpoint = (
+  | typeof JOB_CRASHPOINTS
+  | typeof CANVAS_CRASHPOINTS
+  | typeof CANCEL_CRASHPOINTS
+  | typeof TRANSACTION_CRASHPOINTS
+  | typeof RECORD_CRASHPOINTS
+  | typeof DEAD_LETTER_CRASHPOINTS
+  | typeof PLACE_CRASHPOINTS
+  | typeof RESULT_CRASHPOINTS
+  | typeof RETENTION_CRASHPOINTS
+  | typeof LEADER_CRASHPOINTS
+)[number];
 
 /**
  * Places at which a test can have this process die, as a crash there would: between two things of which the second can
  * be missing afterwards. Armed by the environment, `OXBOW_CRASHPOINT=<name>` or `<name>:<n>` for the n-th time that the
  * process comes by; otherwise a comparison and nothing else.
  */
-export const CRASHPOINTS: readonly Crashpoint[] = GROUPS.flat();
+export const CRASHPOINTS: readonly Crashpoint[] = [
+  ...JOB_CRASHPOINTS,
+  ...CANVAS_CRASHPOINTS,
+  ...CANCEL_CRASHPOINTS,
+  ...TRANSACTION_CRASHPOINTS,
+  ...RECORD_CRASHPOINTS,
+  ...DEAD_LETTER_CRASHPOINTS,
+  ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
+  ...RETENTION_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
+];
 
 interface Armed {
   readonly name: string;

@@ -36,7 +36,7 @@ end`;
  *
  * Needs `call`, and `queues`: what the keys of all queues begin with.
  */
-export const JOB_MOVES = `${PROMOTE}
+export const JOB_MOVES: string = `${PROMOTE}
 -- True when the job will come and ask: it is promoted, or on its way.
 local function wake(queueName, id)
   local queue = queues .. queueName .. ':'
