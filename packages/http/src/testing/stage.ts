@@ -52,9 +52,12 @@ export async function work(app: App, queue: string): Promise<void> {
   await worker.start();
 }
 
+/** Without `authorize` anybody may do everything. */
+export type OpenOptions = Omit<HttpOptions, 'authorize' | 'allowAnonymous'> & { readonly authorize?: HttpOptions['authorize'] };
+
 /** An `Http`, closed when the test ends. */
-export function open(app: App, options: Omit<HttpOptions, 'authorize' | 'allowAnonymous'> & Pick<HttpOptions, 'authorize'>): Http {
-  const http = createHttp(app, options.authorize === undefined ? { ...options, allowAnonymous: true } : options);
+export function open(app: App, options: OpenOptions): Http {
+  const http = createHttp(app, (options.authorize === undefined ? { ...options, allowAnonymous: true } : options) as HttpOptions);
   onTestFinished(() => http.close());
   return http;
 }
@@ -77,7 +80,7 @@ export async function addressOf(server: Server): Promise<string> {
 }
 
 /** `open` behind a plain Node server. */
-export async function serve(app: App, options: Parameters<typeof open>[1]): Promise<string> {
+export async function serve(app: App, options: OpenOptions): Promise<string> {
   return listen(toNodeListener(open(app, options).handler));
 }
 
