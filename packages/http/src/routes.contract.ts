@@ -3,7 +3,7 @@ import { until } from '@oxbow/faults';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { TestEngine } from './testing/engines.ts';
-import { allEvents, eventsOf } from './testing/events.ts';
+import { allEvents, eventsOf, type SentEvent } from './testing/events.ts';
 import { Gate } from './testing/gate.ts';
 import { openStage, post, problemOf, serve, unique, work } from './testing/stage.ts';
 
@@ -208,11 +208,15 @@ export function routesContract(engine: TestEngine): void {
       const { id, links } = await accepted({ a: 1, b: 2 });
       const response = await at(links.events);
       expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
-      const events = allEvents(response);
+      const seen: SentEvent[] = [];
+      const all = (async () => {
+        for await (const event of eventsOf(response.body as ReadableStream<Uint8Array>)) if (event.event !== undefined) seen.push(event);
+      })();
+      await until('the snapshot is there', () => seen.length === 1);
       await work(app, queue);
       await until('the handler runs', () => gate.arrived === 1);
       gate.open();
-      const seen = await events;
+      await all;
       expect(seen[0]).toMatchObject({ event: 'status', data: { id, status: 'waiting' } });
       expect(seen.at(-1)).toMatchObject({ event: 'status', data: { id, status: 'succeeded', progress: { done: 1, total: 2 } } });
       expect(new Set(seen.map((event) => event.id)).size).toBe(seen.length);

@@ -10,7 +10,8 @@ function open(closed = new AbortController()) {
     watched.ring = ring;
     return Promise.resolve(() => void watched.count--);
   };
-  return { watched, changes: changesOf(closed.signal, watch, () => Promise.resolve({ status: watched.status })) };
+  const look = (): Promise<{ status: Status }> => Promise.resolve({ status: watched.status });
+  return { watched, changes: changesOf({ closed: closed.signal, watch, look, later: () => Promise.resolve() }) };
 }
 
 describe('changes', () => {

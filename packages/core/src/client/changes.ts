@@ -1,19 +1,26 @@
+import { EngineUnavailableError } from '../errors.ts';
+import { assertOutsideTask } from '../execution/running.ts';
 import type { Status } from '../task/status.ts';
 import { isFinal } from './status.ts';
 
+/** Whose changes they are. */
+export interface Changing<T> {
+  /** Aborts when the app closes, and then rings. */
+  readonly closed: AbortSignal;
+  /** Calls `ring` when the status may have changed, until what it resolves to is called. */
+  readonly watch: (ring: () => void) => Promise<() => void>;
+  readonly look: () => Promise<T>;
+  /** Resolves when an engine that was away is to be asked again. */
+  readonly later: () => Promise<void>;
+}
+
 /**
- * The status now and at every change until it is final, in order; a slow reader gets the latest one. Its `return()` ends the watch at once,
- * also while a `next()` waits for a change.
- *
- * @param watch - calls `ring` when the status may have changed, until what it resolves to is called.
+ * The status now and at every change until it is final, in order; a slow reader gets the latest one. An engine that goes away after the first status is
+ * waited for. Its `return()` ends the watch at once, also while a `next()` waits for a change.
  */
-export function changesOf<T extends { readonly status: Status }>(
-  closed: AbortSignal,
-  watch: (ring: () => void) => Promise<() => void>,
-  look: () => Promise<T>,
-): AsyncGenerator<T, void, undefined> {
-  const bell = new Bell(closed);
-  const changes = follow(bell, watch, look);
+export function changesOf<T extends { readonly status: Status }>(changing: Changing<T>): AsyncGenerator<T, void, undefined> {
+  const bell = new Bell();
+  const changes = follow(changing, bell);
   // By itself a generator's return() waits for its next().
   const end = changes.return.bind(changes);
   changes.return = async (value) => {
@@ -24,21 +31,31 @@ export function changesOf<T extends { readonly status: Status }>(
 }
 
 async function* follow<T extends { readonly status: Status }>(
+  { closed, watch, look, later }: Changing<T>,
   bell: Bell,
-  watch: (ring: () => void) => Promise<() => void>,
-  look: () => Promise<T>,
 ): AsyncGenerator<T, void, undefined> {
+  assertOutsideTask();
+  closed.throwIfAborted();
   const unwatch = await watch(() => bell.ring());
   try {
     let last: string | undefined;
     while (!bell.left) {
       bell.reset();
-      const status = await look();
-      const text = JSON.stringify(status);
-      if (text !== last) yield status;
-      last = text;
-      if (isFinal(status.status)) return;
-      await bell.rung();
+      let status: T | undefined;
+      try {
+        status = await look();
+      } catch (error) {
+        if (last === undefined || !(error instanceof EngineUnavailableError)) throw error;
+      }
+      if (status === undefined) await Promise.race([bell.rung, later()]);
+      else {
+        const text = JSON.stringify(status);
+        if (text !== last) yield status;
+        last = text;
+        if (isFinal(status.status)) return;
+        await bell.rung;
+      }
+      closed.throwIfAborted();
     }
   } finally {
     unwatch();
@@ -47,36 +64,17 @@ async function* follow<T extends { readonly status: Status }>(
 
 /** Remembers one ring while nobody waits. */
 class Bell {
-  #ring: () => void = () => undefined;
-  #rung: Promise<void> = Promise.resolve();
-  readonly #closed: AbortSignal;
+  ring: () => void = () => undefined;
+  rung: Promise<void> = Promise.resolve();
   /** Nobody waits for it any more. */
   left = false;
 
-  constructor(closed: AbortSignal) {
-    this.#closed = closed;
-  }
-
   reset(): void {
-    this.#rung = new Promise((resolve) => (this.#ring = resolve));
-  }
-
-  ring(): void {
-    this.#ring();
+    this.rung = new Promise((resolve) => (this.ring = resolve));
   }
 
   leave(): void {
     this.left = true;
-    this.#ring();
-  }
-
-  /** @throws what the app was closed with. */
-  async rung(): Promise<void> {
-    this.#closed.throwIfAborted();
-    const onClosed = (): void => this.#ring();
-    this.#closed.addEventListener('abort', onClosed, { once: true });
-    await this.#rung;
-    this.#closed.removeEventListener('abort', onClosed);
-    this.#closed.throwIfAborted();
+    this.ring();
   }
 }

@@ -75,7 +75,7 @@ export class JobHandle<Result = unknown> {
    * @throws OxbowError `unknown_job`; EngineUnavailableError
    */
   async status(): Promise<JobStatus> {
-    return toJobStatus(await this.#find(), this.id);
+    return toJobStatus(this.#known(await this.#source.engine.find(this.#queue, this.#jobId)), this.id);
   }
 
   /**
@@ -110,17 +110,22 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * The job's status now and at every change until it has ended, in order. A slow reader gets the latest status, not
-   * every one between. `return()` ends the watch at once, also while a `next()` waits.
-   * @throws as `status()`; DeadlockError inside a handler.
+   * The job's status now and at every change until it has ended, in order: who comes late misses nothing of its `history`. A slow reader gets the
+   * latest status, not every one between. An engine that goes away meanwhile is waited for. All watchers of an app share one connection.
+   * `return()` ends the watch at once, also while a `next()` waits.
+   * @throws as `status()`, the engine's absence only at first; DeadlockError inside a handler; OxbowError `closed`
    */
   changes(): AsyncGenerator<JobStatus, void, undefined> {
-    const { closed, watcher } = this.#source;
-    const watch = async (ring: () => void): Promise<() => void> => {
-      assertOutsideTask();
-      return watcher.watch(this.#queue, this.#jobId, { onEvent: ring, onDoubt: ring });
-    };
-    return changesOf(closed, watch, () => this.status());
+    const { closed, engine, watcher } = this.#source;
+    return changesOf({
+      closed,
+      watch: (ring) => {
+        engine.transactions?.assertOutside();
+        return watcher.watch(this.#queue, this.#jobId, { onEvent: ring, onDoubt: ring });
+      },
+      look: async () => toJobStatus(await this.#find(), this.id),
+      later: () => watcher.later(),
+    });
   }
 
   /**
@@ -151,14 +156,17 @@ export class JobHandle<Result = unknown> {
   }
 
   async #find(): Promise<StoredJob> {
-    const job = await this.#source.engine.find(this.#queue, this.#jobId);
+    return this.#known(await this.#source.watcher.find(this.#queue, this.#jobId));
+  }
+
+  #known(job: StoredJob | undefined): StoredJob {
     if (job === undefined) throw this.#unknown();
     return job;
   }
 
   /** Undefined: the transaction that it was added in is open. */
   async #findWhenVisible(): Promise<StoredJob | undefined> {
-    const job = await this.#source.engine.find(this.#queue, this.#jobId);
+    const job = await this.#source.watcher.find(this.#queue, this.#jobId);
     if (job !== undefined) return job;
     const state = await this.#added.addition?.state();
     if (state === 'open') return undefined;
@@ -183,6 +191,7 @@ class ResultWait {
   #reject: (error: unknown) => void = () => undefined;
   readonly #done: Promise<unknown>;
   #seen = false;
+  #isOver = false;
 
   constructor(source: HandleSource, queue: string, jobId: string, added: Added, find: () => Promise<StoredJob | undefined>) {
     this.#added = added;
@@ -203,10 +212,9 @@ class ResultWait {
 
   async run(): Promise<unknown> {
     const { closed, watcher } = this.#source;
-    const onClosed = (): void => this.stop(closed.reason as Error);
-    if (closed.aborted) throw closed.reason;
-    closed.addEventListener('abort', onClosed, { once: true });
-    const watching = watcher.watch(this.#queue, this.#jobId, { onEvent: (event) => this.#onEvent(event), onDoubt: () => this.#look() });
+    closed.throwIfAborted();
+    const onDoubt = (): void => (closed.aborted ? this.stop(closed.reason as Error) : this.#look());
+    const watching = watcher.watch(this.#queue, this.#jobId, { onEvent: (event) => this.#onEvent(event), onDoubt });
     watching.then(
       () => this.#begin(),
       (error: unknown) => this.#reject(error),
@@ -214,7 +222,7 @@ class ResultWait {
     try {
       return await this.#done;
     } finally {
-      closed.removeEventListener('abort', onClosed);
+      this.#isOver = true;
       watching.then((unwatch) => unwatch()).catch(() => undefined);
     }
   }
@@ -233,7 +241,7 @@ class ResultWait {
     else if (event.name === 'failed') this.#look();
   }
 
-  /** An engine that is away for a while is waited for, once the job has been seen; its return comes as a doubt. */
+  /** An engine that is away for a while is waited for, once the job has been seen. */
   #look(): void {
     this.#find().then(
       (job) => {
@@ -243,6 +251,7 @@ class ResultWait {
       },
       (error: unknown) => {
         if (!this.#seen || !(error instanceof EngineUnavailableError)) this.#reject(error);
+        else if (!this.#isOver) void this.#source.watcher.later().then(() => this.#look());
       },
     );
   }

@@ -1,8 +1,16 @@
-import type { Engine, FeedListener, JobEvent } from '../engine/engine.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Engine, FeedListener, JobEvent, StoredJob } from '../engine/engine.ts';
 import { publicId } from '../task/id.ts';
+import { LookUps } from './look-ups.ts';
 
-/** Without an event for this long a watched job is looked up again: a result is never lost with an event. */
-const RECHECK_MS = 15_000;
+/** Without an event for this long a watched job is looked up again: a result is never lost with an event. Then after twice as long, up to a minute. */
+const RECHECK_MS = { first: 15_000, most: 60_000 } as const;
+
+/** So often it is seen who is to be looked up again: few at a time. */
+const TICK_MS = 3000;
+
+/** An engine that is away is asked again so often, by who saw it away. */
+const ASK_AGAIN_MS = 1000;
 
 /** For this long after its last watch a queue's events are still read: the next watch costs nothing. */
 const LINGER_MS = 5000;
@@ -10,27 +18,37 @@ const LINGER_MS = 5000;
 export interface JobWatch {
   /** An event of the job; `completed` brings its result in the fields. */
   readonly onEvent: (event: JobEvent) => void;
-  /** Look the job up: events may have been missed. */
+  /** Look the job up: events may have been missed. Or the app closes. */
   readonly onDoubt: () => void;
 }
 
 /** Ends of jobs that are remembered: an end that comes between the enqueue's answer and `result()` is found here. */
 const REMEMBERED = 1000;
 
-/** Hands the events of one shared feed to those who watch single jobs. */
+/** One job that somebody watches. */
+interface Watched {
+  readonly watches: Set<JobWatch>;
+  recheckMs: number;
+  recheckAt: number;
+}
+
+/** Hands the events of one shared feed to those who watch single jobs, and reads jobs for them. */
 export class Watcher {
   readonly #engine: Engine;
-  /** Queue → job id → watches. */
-  readonly #watches = new Map<string, Map<string, Set<JobWatch>>>();
+  readonly #lookUps: LookUps;
+  /** Queue → job id → who watches it. */
+  readonly #watched = new Map<string, Map<string, Watched>>();
   readonly #live = new Set<string>();
   readonly #lingering = new Map<string, NodeJS.Timeout>();
   /** Public id → the job's end, oldest first. */
   readonly #ended = new Map<string, JobEvent>();
   #endings = 0;
   #recheck: NodeJS.Timeout | undefined;
+  #later: Promise<void> | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#lookUps = new LookUps(engine);
     const listener: FeedListener = { event: (event) => this.#dispatch(event), gap: (queue) => this.#doubt(queue) };
     engine.feed.listen(listener);
   }
@@ -40,14 +58,14 @@ export class Watcher {
    * Call the returned function when done.
    */
   async watch(queue: string, jobId: string, watch: JobWatch): Promise<() => void> {
-    let jobs = this.#watches.get(queue);
-    if (jobs === undefined) this.#watches.set(queue, (jobs = new Map()));
-    let watches = jobs.get(jobId);
-    if (watches === undefined) jobs.set(jobId, (watches = new Set()));
-    watches.add(watch);
+    let jobs = this.#watched.get(queue);
+    if (jobs === undefined) this.#watched.set(queue, (jobs = new Map()));
+    let watched = jobs.get(jobId);
+    if (watched === undefined) jobs.set(jobId, (watched = { watches: new Set(), ...recheckAfter(RECHECK_MS.first) }));
+    watched.watches.add(watch);
     clearTimeout(this.#lingering.get(queue));
     this.#lingering.delete(queue);
-    this.#recheck ??= setInterval(() => this.#doubtAll(), RECHECK_MS).unref();
+    this.#recheck ??= setInterval(() => this.#doubtSilent(), TICK_MS).unref();
     try {
       await this.#engine.open();
       await this.#engine.feed.watch(queue);
@@ -57,6 +75,17 @@ export class Watcher {
       throw error;
     }
     return () => this.#remove(queue, jobId, watch);
+  }
+
+  /** A job as it is now; shares its read with others. @throws EngineUnavailableError */
+  find(queue: string, jobId: string): Promise<StoredJob | undefined> {
+    return this.#lookUps.find({ queue, id: jobId });
+  }
+
+  /** Resolves when an engine that was away is to be asked again. */
+  later(): Promise<void> {
+    this.#later ??= wait(ASK_AGAIN_MS, undefined, { ref: false }).finally(() => (this.#later = undefined));
+    return this.#later;
   }
 
   /**
@@ -82,13 +111,13 @@ export class Watcher {
     clearInterval(this.#recheck);
     this.#recheck = undefined;
     for (const timer of this.#lingering.values()) clearTimeout(timer);
-    this.#doubtAll();
-    this.#watches.clear();
+    for (const queue of [...this.#watched.keys()]) this.#doubt(queue);
+    this.#watched.clear();
   }
 
   #remove(queue: string, jobId: string, watch: JobWatch): void {
-    const jobs = this.#watches.get(queue);
-    const watches = jobs?.get(jobId);
+    const jobs = this.#watched.get(queue);
+    const watches = jobs?.get(jobId)?.watches;
     if (jobs === undefined || watches === undefined) return;
     watches.delete(watch);
     if (watches.size === 0) jobs.delete(jobId);
@@ -103,10 +132,10 @@ export class Watcher {
   #forget(queue: string): void {
     this.#lingering.delete(queue);
     this.#live.delete(queue);
-    this.#watches.delete(queue);
+    this.#watched.delete(queue);
     this.#engine.feed.unwatch(queue);
     this.#voidMarks();
-    if (this.#watches.size > 0) return;
+    if (this.#watched.size > 0) return;
     clearInterval(this.#recheck);
     this.#recheck = undefined;
   }
@@ -114,9 +143,10 @@ export class Watcher {
   #dispatch(event: JobEvent): void {
     const { name } = event;
     if (name === 'completed' || name === 'failed') this.#remember(event);
-    const watches = this.#watches.get(event.queue)?.get(event.jobId);
-    if (watches === undefined) return;
-    for (const watch of [...watches]) watch.onEvent(event);
+    const watched = this.#watched.get(event.queue)?.get(event.jobId);
+    if (watched === undefined) return;
+    Object.assign(watched, recheckAfter(RECHECK_MS.first));
+    for (const watch of [...watched.watches]) watch.onEvent(event);
   }
 
   #remember(event: JobEvent): void {
@@ -127,7 +157,7 @@ export class Watcher {
 
   #doubt(queue: string): void {
     this.#voidMarks();
-    for (const watches of this.#watches.get(queue)?.values() ?? []) for (const watch of [...watches]) watch.onDoubt();
+    for (const { watches } of this.#watched.get(queue)?.values() ?? []) for (const watch of [...watches]) watch.onDoubt();
   }
 
   /** Events have been missed: marks taken before are worth nothing. */
@@ -135,7 +165,18 @@ export class Watcher {
     this.#endings += REMEMBERED;
   }
 
-  #doubtAll(): void {
-    for (const queue of [...this.#watches.keys()]) this.#doubt(queue);
+  #doubtSilent(): void {
+    const now = performance.now();
+    for (const jobs of this.#watched.values()) {
+      for (const watched of jobs.values()) {
+        if (now < watched.recheckAt) continue;
+        Object.assign(watched, recheckAfter(Math.min(watched.recheckMs * 2, RECHECK_MS.most)));
+        for (const watch of [...watched.watches]) watch.onDoubt();
+      }
+    }
   }
+}
+
+function recheckAfter(ms: number): Pick<Watched, 'recheckMs' | 'recheckAt'> {
+  return { recheckMs: ms, recheckAt: performance.now() + ms };
 }

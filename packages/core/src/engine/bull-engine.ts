@@ -1,4 +1,4 @@
-import { Queue, type IQueueBackend, type JobJson } from 'bullmq';
+import { Queue, type IQueueBackend } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { AddBatch } from './add-batch.ts';
 import { BROADCAST_EVENT, BROADCAST_QUEUE, BroadcastFeed, KEPT_BROADCASTS } from './broadcast.ts';
@@ -23,7 +23,7 @@ import type {
   UniqueRule,
   Transactions,
 } from './engine.ts';
-import { toJobJson, toStoredJob } from './job-json.ts';
+import { toJobJson } from './job-json.ts';
 import type { ChildValue } from './job-store.ts';
 import { BullLane } from './lane.ts';
 import { toCallersError } from './refusal.ts';
@@ -121,12 +121,12 @@ export class BullEngine implements Engine {
   }
 
   async find(queue: string, id: string): Promise<StoredJob | undefined> {
-    return this.#read(() => this.#find({ queue, id }));
+    const [job] = await this.findMany([{ queue, id }]);
+    return job;
   }
 
   async findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]> {
-    const { store } = this.#driver;
-    return this.#inPages(places, (page) => store.findMany?.(page) ?? Promise.all(page.map((place) => this.#find(place))));
+    return this.#inPages(places, (page) => this.#driver.store.findMany(page));
   }
 
   async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow> {
@@ -205,12 +205,6 @@ export class BullEngine implements Engine {
     return found;
   }
 
-  async #find({ queue, id }: JobPlace): Promise<StoredJob | undefined> {
-    const backend = this.#backend(queue);
-    const [state, job] = await (this.kind === 'postgres' ? inTurn(backend, id) : atOnce(backend, id));
-    return job === undefined ? undefined : toStoredJob(queue, id, state, job);
-  }
-
   #backend(queue: string): IQueueBackend {
     return this.queue(queue).getBackend();
   }
@@ -241,16 +235,6 @@ function whenReady(transactions: Transactions, ready: () => Promise<void>): Tran
     },
     assertOutside: () => transactions.assertOutside(),
   };
-}
-
-function atOnce(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {
-  return Promise.all([backend.getState(id), backend.getJobData(id)]);
-}
-
-/** On different connections the data could be older than the state: a job that has ended, without its result. */
-async function inTurn(backend: IQueueBackend, id: string): Promise<[string, JobJson | undefined]> {
-  const state = await backend.getState(id);
-  return [state, await backend.getJobData(id)];
 }
 
 async function addOne(backend: IQueueBackend, job: NewJob): Promise<void> {

@@ -4,7 +4,8 @@ import { Gate } from '../testing/gate.ts';
 import { until } from '../testing/until.ts';
 import { uniqueName } from '../testing/with-app.ts';
 import { flowJob, suiteEngine, toVerdict, work } from '../testing/with-engine.ts';
-import type { FlowJob, Verdict } from './engine.ts';
+import type { Engine, FlowJob, JobPlace, StoredJob, Verdict } from './engine.ts';
+import { toStoredJob } from './job-json.ts';
 
 export function childrenContract(test: TestEngine): void {
   const engine = suiteEngine(test);
@@ -121,7 +122,7 @@ export function childrenContract(test: TestEngine): void {
   });
 
   describe('many jobs', () => {
-    it('come in the order asked, as they come alone', async () => {
+    it('come in the order asked, as BullMQ has them', async () => {
       const [queue, other] = [uniqueName('q'), uniqueName('q')];
       await engine.addFlow([
         ...flow(queue, ['a', 'fails', 'b'], { data: '{"in":"\\u0000"}', attempts: 2 }),
@@ -131,9 +132,16 @@ export function childrenContract(test: TestEngine): void {
       await until('b has ended', async () => (await engine.find(queue, 'b'))?.state === 'completed');
       const asked = [{ queue: other, id: 'c' }, ...places(queue, ['b', 'unknown', 'fails', 'a'])];
       const found = await engine.findMany(asked);
-      expect(found).toEqual(await Promise.all(asked.map((place) => engine.find(place.queue, place.id))));
+      expect(found).toEqual(await Promise.all(asked.map((place) => ofBullMQ(engine, place))));
+      expect(await engine.find(queue, 'a')).toEqual(found.at(-1));
       expect(found.map((job) => job?.state)).toEqual(['delayed', 'completed', undefined, 'failed', 'completed']);
       expect(await engine.findMany([])).toEqual([]);
     });
   });
+}
+
+async function ofBullMQ(engine: Engine, { queue, id }: JobPlace): Promise<StoredJob | undefined> {
+  const backend = engine.queue(queue).getBackend();
+  const job = await backend.getJobData(id);
+  return job === undefined ? undefined : toStoredJob(queue, id, await backend.getState(id), job);
 }

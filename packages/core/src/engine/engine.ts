@@ -392,7 +392,7 @@ export interface Engine {
    * missed. Rides on the connection of the event feed. Call what it resolves to when done. @throws EngineUnavailableError
    */
   onBroadcast(listener: (message: string) => void, gap: () => void): Promise<() => void>;
-  /** One round trip, on Postgres two. @throws EngineUnavailableError */
+  /** One round trip. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
   lane(options: LaneOptions): Lane;
   /** Engine's clock minus ours in ms; undefined where they are one clock. */

@@ -37,8 +37,8 @@ export interface JobStore {
   replaceFailed(place: JobPlace, by: FlowJob): Promise<boolean>;
   childValues(join: JobPlace, children: readonly JobPlace[]): Promise<readonly ChildValue[]>;
   failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
-  /** Undefined where as many calls for one job each are one round trip. */
-  findMany?(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]>;
+  /** In the order asked. */
+  findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]>;
   take(place: JobPlace, taking: Taking): Promise<Taken>;
   /** Replaces the data of a job by compare-and-set. */
   swap(place: JobPlace, seen: Seen, next: string): Promise<Swapped>;

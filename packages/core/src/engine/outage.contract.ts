@@ -93,6 +93,20 @@ export function outageContract<Own extends Server>({ create, engineOf }: Servers
     expect(gate.arrived).toBe(4);
   });
 
+  it('goes on with the changes of a job when the server was away for longer than the connect timeout', async () => {
+    const server = await started();
+    const app = withApp(engineOf(server), { connectTimeout: 200 });
+    const handle = await app.task('task', { run: () => null }).enqueue();
+    const changes = handle.changes();
+    expect(await changes.next()).toMatchObject({ value: { status: 'waiting' } });
+    const next = changes.next();
+    await server.stop();
+    await until('it is away', () => handle.status().catch((error: unknown) => error instanceof EngineUnavailableError));
+    await server.start();
+    await until('it is back', () => handle.cancel().catch(() => undefined));
+    expect(await next).toMatchObject({ value: { status: 'cancelled' } });
+  });
+
   it('puts a job back though the server was away when it should be', async () => {
     const server = await started();
     const app = withApp(engineOf(server));

@@ -12,6 +12,7 @@ import { swapOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
+import { findOnRedis } from './redis-jobs.ts';
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
 import { takeOnRedis } from './redis-take.ts';
@@ -101,6 +102,7 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
     replaceFailed: (place, by) => replaceFailedOnRedis(client, prefix, place, by),
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),
+    findMany: (places) => findOnRedis(client, prefix, places),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),
     swap: (place, seen, next) => swapOnRedis(client, prefix, place, seen, next),
   };

@@ -5,7 +5,7 @@ import { entries, fixtureConfig, FixtureProcess } from '../testing/fixture-proce
 /** Heartbeats of workers that die, on every engine. */
 export function heartbeatCrashContract(engine: TestEngine): void {
   describe('a worker that dies', { timeout: 60_000 }, () => {
-    it('after the last heartbeat was stored and before the failure was, leaves it to the next start', async () => {
+    it('after the last heartbeat and report were stored and before the failure was, leaves them to the next start', async () => {
       const config = await fixtureConfig(engine, 'heartbeat');
       const first = new FixtureProcess(config, { env: { OXBOW_CRASHPOINT: 'after-effect-before-record' } });
       await first.told('worker:ready');
@@ -13,7 +13,12 @@ export function heartbeatCrashContract(engine: TestEngine): void {
       expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
       const second = new FixtureProcess(config);
       await second.told('worker:ready');
-      expect(await second.ended(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+      expect(await second.ended(id)).toMatchObject({
+        status: 'succeeded',
+        attempt: 1,
+        history: [{ state: 'READING' }],
+        progress: { done: 2, total: 2 },
+      });
       expect(entries(config.ledger, 'beats')).toEqual(['null', '{"line":2}']);
     });
   });

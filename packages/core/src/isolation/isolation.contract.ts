@@ -71,7 +71,11 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
       expect(fixture.logged).toContainEqual(
         expect.objectContaining({ level: 40, msg: 'hello', from: 'child', task: `${kind}-whole`, job: handle.id, attempt: 1 }),
       );
-      expect(await handle.status()).toMatchObject({ state: 'LOOKING', progress: { done: 1, total: 2 } });
+      expect(await handle.status()).toMatchObject({
+        state: 'LOOKING',
+        history: [{ state: 'LOOKING', meta: { pid: result.pid } }],
+        progress: { done: 1, total: 2 },
+      });
     });
 
     it('is used again for the next job', async () => {

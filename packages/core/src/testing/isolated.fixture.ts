@@ -42,7 +42,7 @@ function declare(kind: IsolateOptions['kind']) {
       states: ['LOOKING'],
       run: async ({ at }, ctx) => {
         await ctx.setState('LOOKING', { pid: process.pid });
-        await ctx.progress(1, 2);
+        for (const done of [0, 1]) await ctx.progress(done, 2);
         await ctx.heartbeat({ line: 7 });
         ctx.log.warn({ from: 'child' }, 'hello');
         return {

@@ -91,14 +91,19 @@ const tasks = {
       write('unblock', ctx.id);
     },
   }),
-  /** Fails at first, with a beat that is not stored yet; then notes what the last one told. */
+  /** Fails at first, with a beat and a report that are not stored yet; then notes what the last one told. */
   beats: app.task('beats', {
     queue,
     retry: { attempts: 2, backoff: () => 0 },
+    states: ['READING'],
     run: async (_: unknown, ctx) => {
       write('beats', JSON.stringify(ctx.lastHeartbeat ?? null));
       if (ctx.lastHeartbeat !== undefined) return;
-      for (const line of [1, 2]) await ctx.heartbeat({ line });
+      await ctx.setState('READING');
+      for (const line of [1, 2]) {
+        await ctx.heartbeat({ line });
+        await ctx.progress(line, 2);
+      }
       throw new Error('first');
     },
   }),
