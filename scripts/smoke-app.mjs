@@ -1,9 +1,10 @@
-/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, another with a stored result, on the engine of its argument. */
+/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, on the engine of its argument. */
 import { strict as assert } from 'node:assert';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '@oxbow/core';
+import { createHttp } from '@oxbow/http';
 import { fileResults } from '@oxbow/results';
 import { z } from 'zod';
 
@@ -20,6 +21,10 @@ await worker.start();
 const handle = await double.enqueue({ n: 21 });
 assert.equal(await handle.result({ timeout: '30s' }), 42);
 assert.deepEqual(await (await zeros.enqueue(3)).result({ timeout: '30s' }), Buffer.alloc(3));
+const http = createHttp(app, { tasks: [double], allowAnonymous: true });
+const answer = await http.handler(new Request(`http://localhost/jobs/${handle.id}/result`));
+assert.equal(await answer.text(), '42');
+await http.close();
 await app.close();
 await rm(directory, { recursive: true });
 // Unreferenced: it fires only when something of ours still keeps the process alive.

@@ -16,21 +16,30 @@ export interface Changing<T> {
 
 /**
  * The status now and at every change until it is final, in order; a slow reader gets the latest one. An engine that goes away after the first status is
- * waited for.
+ * waited for. Its `return()` ends the watch at once, also while a `next()` waits for a change.
  */
-export async function* changesOf<T extends { readonly status: Status }>({
-  closed,
-  watch,
-  look,
-  later,
-}: Changing<T>): AsyncGenerator<T, void, undefined> {
+export function changesOf<T extends { readonly status: Status }>(changing: Changing<T>): AsyncGenerator<T, void, undefined> {
+  const bell = new Bell();
+  const changes = follow(changing, bell);
+  // By itself a generator's return() waits for its next().
+  const end = changes.return.bind(changes);
+  changes.return = async (value) => {
+    bell.leave();
+    return end(value);
+  };
+  return changes;
+}
+
+async function* follow<T extends { readonly status: Status }>(
+  { closed, watch, look, later }: Changing<T>,
+  bell: Bell,
+): AsyncGenerator<T, void, undefined> {
   assertOutsideTask();
   closed.throwIfAborted();
-  const bell = new Bell();
   const unwatch = await watch(() => bell.ring());
   try {
     let last: string | undefined;
-    for (;;) {
+    while (!bell.left) {
       bell.reset();
       let status: T | undefined;
       try {
@@ -57,8 +66,15 @@ export async function* changesOf<T extends { readonly status: Status }>({
 class Bell {
   ring: () => void = () => undefined;
   rung: Promise<void> = Promise.resolve();
+  /** Nobody waits for it any more. */
+  left = false;
 
   reset(): void {
     this.rung = new Promise((resolve) => (this.ring = resolve));
+  }
+
+  leave(): void {
+    this.left = true;
+    this.ring();
   }
 }

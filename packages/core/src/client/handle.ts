@@ -24,10 +24,13 @@ import type { Watcher } from './watcher.ts';
 export interface ResultOptions {
   /** Rejects with ResultTimeoutError after this; the job goes on. @defaultValue waits as long as the job takes */
   readonly timeout?: Duration;
+  /** Rejects with its reason when it is aborted; the job goes on. */
+  readonly signal?: AbortSignal;
 }
 
 const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
   timeout: durationOption.optional(),
+  signal: z.instanceof(AbortSignal).optional(),
 }) as z.ZodType<ResultOptions>;
 
 /** What handles of one app share. */
@@ -88,7 +91,7 @@ export class JobHandle<Result = unknown> {
    * What the handler returned (`null` when it returned nothing; bytes and streams as a Buffer), wherever it lies. Cannot be lost when
    * events are: in doubt the job is looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
-   * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
+   * ResultTimeoutError; the reason of `signal`; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
    * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside
    * `app.transaction`; of a result in the result store OxbowError `result_gone`, `result_corrupt`, `result_store_failed`,
    * `result_store_required`.
@@ -109,10 +112,11 @@ export class JobHandle<Result = unknown> {
   async #wait<Got>(options: ResultOptions, read: (value: unknown) => Got | Promise<Got>): Promise<Got> {
     assertOutsideTask();
     this.#source.engine.transactions?.assertOutside();
-    const { timeout } = parseOptions(resultOptions, options, 'result()');
+    const { timeout, signal } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     const { replay } = this.#added;
     if (replay !== undefined) return read(this.#replayed(replay));
+    signal?.throwIfAborted();
     return new Promise<Got>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
       const timer =
@@ -123,17 +127,26 @@ export class JobHandle<Result = unknown> {
               wait.stop(late);
               reject(late);
             }, timeoutMs);
+      const onAbort = (): void => {
+        wait.stop(signal?.reason);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
       wait
         .run()
         .then(read)
         .then(resolve, reject)
-        .finally(() => clearTimeout(timer));
+        .finally(() => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+        });
     });
   }
 
   /**
    * The job's status now and at every change until it has ended, in order: who comes late misses nothing of its `history`. A slow reader gets the
    * latest status, not every one between. An engine that goes away meanwhile is waited for. All watchers of an app share one connection.
+   * `return()` ends the watch at once, also while a `next()` waits.
    * @throws as `status()`, the engine's absence only at first; DeadlockError inside a handler; OxbowError `closed`
    */
   changes(): AsyncGenerator<JobStatus, void, undefined> {
@@ -240,7 +253,7 @@ class ResultWait {
     this.#done.catch(() => undefined);
   }
 
-  stop(error: Error): void {
+  stop(error: unknown): void {
     this.#reject(error);
   }
 

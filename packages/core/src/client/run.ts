@@ -4,7 +4,6 @@ import type { RunHandle, RunMember, RunStatus, RunTree } from '../canvas/run-han
 import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { InvalidCanvasError, OxbowError } from '../errors.ts';
 import { gather } from '../execution/gathering.ts';
-import { assertOutsideTask } from '../execution/running.ts';
 import type { ResultStream } from '../results/result-stream.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
@@ -82,14 +81,13 @@ export class Run<Out = unknown> implements RunHandle<Out> {
     };
   }
 
-  async *changes(): AsyncGenerator<RunStatus, void, undefined> {
-    assertOutsideTask();
-    const run = await this.#run();
-    const calls = run.plan.nodes.flatMap((node, at) => (isCall(node) ? [placeOf(run, at)] : []));
+  changes(): AsyncGenerator<RunStatus, void, undefined> {
     const { closed, watcher } = this.#source;
-    yield* changesOf({
+    return changesOf({
       closed,
       watch: async (ring) => {
+        const run = await this.#run();
+        const calls = run.plan.nodes.flatMap((node, at) => (isCall(node) ? [placeOf(run, at)] : []));
         const watches = await Promise.all(calls.map(({ queue, id }) => watcher.watch(queue, id, { onEvent: ring, onDoubt: ring })));
         return () => {
           for (const unwatch of watches) unwatch();
