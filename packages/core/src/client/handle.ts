@@ -18,10 +18,13 @@ import type { Watcher } from './watcher.ts';
 export interface ResultOptions {
   /** Rejects with ResultTimeoutError after this; the job goes on. @defaultValue waits as long as the job takes */
   readonly timeout?: Duration;
+  /** Rejects with its reason when it is aborted; the job goes on. */
+  readonly signal?: AbortSignal;
 }
 
 const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
   timeout: durationOption.optional(),
+  signal: z.instanceof(AbortSignal).optional(),
 }) as z.ZodType<ResultOptions>;
 
 /** What handles of one app share. */
@@ -79,37 +82,45 @@ export class JobHandle<Result = unknown> {
    * What the handler returned (`null` when it returned nothing). Cannot be lost when events are: in doubt the job is
    * looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
-   * ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
+   * ResultTimeoutError; the reason of `signal`; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
    * or the transaction was rolled back; OxbowError `invalid_transaction` inside `app.transaction`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
     assertOutsideTask();
     this.#source.engine.transactions?.assertOutside();
-    const { timeout } = parseOptions(resultOptions, options, 'result()');
+    const { timeout, signal } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     const { replay } = this.#added;
     if (replay !== undefined) return this.#replayed(replay);
+    signal?.throwIfAborted();
     return new Promise<Result>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
       const timer =
         timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+      const onAbort = (): void => wait.stop(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
       wait
         .run()
         .then((value) => resolve(value as Result), reject)
-        .finally(() => clearTimeout(timer));
+        .finally(() => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+        });
     });
   }
 
   /**
    * The job's status now and at every change until it has ended, in order. A slow reader gets the latest status, not
-   * every one between.
+   * every one between. `return()` ends the watch at once, also while a `next()` waits.
    * @throws as `status()`; DeadlockError inside a handler.
    */
-  async *changes(): AsyncGenerator<JobStatus, void, undefined> {
-    assertOutsideTask();
+  changes(): AsyncGenerator<JobStatus, void, undefined> {
     const { closed, watcher } = this.#source;
-    const watch = (ring: () => void): Promise<() => void> => watcher.watch(this.#queue, this.#jobId, { onEvent: ring, onDoubt: ring });
-    yield* changesOf(closed, watch, () => this.status());
+    const watch = async (ring: () => void): Promise<() => void> => {
+      assertOutsideTask();
+      return watcher.watch(this.#queue, this.#jobId, { onEvent: ring, onDoubt: ring });
+    };
+    return changesOf(closed, watch, () => this.status());
   }
 
   /**
@@ -186,7 +197,7 @@ class ResultWait {
     this.#done.catch(() => undefined);
   }
 
-  stop(error: Error): void {
+  stop(error: unknown): void {
     this.#reject(error);
   }
 
