@@ -51,9 +51,10 @@ export type {
 } from './client/dead-letters.ts';
 export type { Rate } from './client/pace.ts';
 export type { JobHandle, ResultOptions } from './client/handle.ts';
-export type { JobStatus, Status } from './client/status.ts';
+export type { JobProgress, JobStatus, StateChange, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
-export type { RetryRequestOptions, TaskContext } from './execution/context.ts';
+export type { TaskContext } from './execution/context.ts';
+export type { RetryRequestOptions } from './execution/retry-request.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { HeldLock, HoldOptions } from './policies/app-lock.ts';
 export type { ConcurrencyOptions } from './policies/concurrency.ts';

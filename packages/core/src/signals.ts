@@ -33,6 +33,10 @@ export interface EventLoopLag {
 export interface Signals {
   'task:enqueued': JobSignal;
   'task:started': AttemptSignal;
+  /** `ctx.setState` has shown it. */
+  'task:state': AttemptSignal & { readonly state: string };
+  /** A report of `ctx.progress` has been written: not each one is. */
+  'task:progress': AttemptSignal & { readonly done: number; readonly total: number };
   'task:succeeded': EndedSignal;
   /** Finally. */
   'task:failed': EndedSignal & { readonly error: Error };
@@ -78,6 +82,8 @@ export type SignalListener<Name extends SignalName> = (event: Signals[Name]) => 
 const NAMES: Readonly<Record<SignalName, true>> = {
   'task:enqueued': true,
   'task:started': true,
+  'task:state': true,
+  'task:progress': true,
   'task:succeeded': true,
   'task:failed': true,
   'task:dead-lettered': true,

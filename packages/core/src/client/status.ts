@@ -1,13 +1,35 @@
 import type { StoredJob } from '../engine/engine.ts';
 import { TaskFailedError } from '../errors.ts';
-import type { Progress } from '../execution/context.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
 import { failureIn, originalOf } from '../execution/gathering.ts';
+import { readShown, type Shown } from '../execution/shown.ts';
 import { BEFORE_START, decodeEnvelope, type FailedEnd } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
+import { etaMs } from './eta.ts';
 
 export type { Status };
+
+/** A state that a job was in, or is. */
+export interface StateChange {
+  /** One of the task's `states`. */
+  readonly state: string;
+  readonly at: Date;
+  /** What `ctx.setState` was given beside it. */
+  readonly meta?: unknown;
+}
+
+/** How far a job is, as `ctx.progress` told it. */
+export interface JobProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly meta?: unknown;
+  /**
+   * While the job runs: how long the rest takes, counted from its last report, as fast as since the first report of the attempt; in ms. Absent when it
+   * cannot be known.
+   */
+  readonly etaMs?: number;
+}
 
 /** What a job is doing, at one moment. Times are Dates of the clock of whoever wrote them. */
 export interface JobStatus {
@@ -18,7 +40,9 @@ export interface JobStatus {
   readonly status: Status;
   /** The task's own state, last set by `ctx.setState`. */
   readonly state: string | undefined;
-  readonly progress: { readonly done: number; readonly total: number; readonly meta?: unknown } | undefined;
+  /** The states that it was in, also in earlier attempts, oldest first: the last 50, fewer when they have more than 16 KiB of JSON. */
+  readonly history: readonly StateChange[];
+  readonly progress: JobProgress | undefined;
   /** Attempts begun: 0 before the first. A crashed attempt is not counted. */
   readonly attempt: number;
   /** Attempts in all. */
@@ -38,15 +62,16 @@ export function isFinal(status: Status): boolean {
 const FINAL: ReadonlySet<Status> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'skipped']);
 
 export function toJobStatus(job: StoredJob, id: string): JobStatus {
-  const progress = (typeof job.progress === 'object' ? job.progress : undefined) as Progress | null | undefined;
+  const shown = readShown(job.progress);
   const status = statusOf(job);
   return {
     id,
     task: job.name,
     queue: job.queue,
     status,
-    state: progress?.state,
-    progress: counts(progress),
+    state: shown.state,
+    history: (shown.history ?? []).map(({ state, at, meta }) => ({ state, at: new Date(at), ...withMeta(meta) })),
+    progress: progressOf(shown, job),
     attempt: attemptsBegun(job),
     attempts: Math.max(1, job.attempts),
     enqueuedAt: new Date(job.timestamp),
@@ -63,9 +88,15 @@ function attemptsBegun(job: StoredJob): number {
   return endedBefore ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade;
 }
 
-function counts(progress: Progress | null | undefined): JobStatus['progress'] {
-  if (progress?.done === undefined || progress.total === undefined) return undefined;
-  return { done: progress.done, total: progress.total, ...(progress.meta === undefined ? {} : { meta: progress.meta }) };
+function progressOf(shown: Shown, { state, processedOn }: StoredJob): JobProgress | undefined {
+  const { done, total, meta } = shown;
+  if (done === undefined || total === undefined) return undefined;
+  const eta = state === 'active' ? etaMs(shown, processedOn) : undefined;
+  return { done, total, ...withMeta(meta), ...(eta === undefined ? {} : { etaMs: eta }) };
+}
+
+function withMeta(meta: unknown): { readonly meta?: unknown } {
+  return meta === undefined ? {} : { meta };
 }
 
 /** What a job is doing, in a word. */

@@ -6,6 +6,7 @@ import type { Outcome } from '../policies/outcome.ts';
 import { once } from '../policies/once.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { DeadLetterLimits } from '../store/dead-letters.ts';
+import type { SignalBus } from '../signals.ts';
 import type { LeaseOwner } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import type { Isolation, TaskDefinition } from '../task/definition.ts';
@@ -29,6 +30,7 @@ export interface ExecutionSettings {
   readonly canvas: CanvasRuntime;
   readonly stores: Stores;
   readonly children: IsolatedChildren | undefined;
+  readonly signals: SignalBus;
   /** Undefined: there are none. */
   readonly deadLetters: DeadLetterLimits | undefined;
 }

@@ -1,56 +1,19 @@
-import { z } from 'zod';
 import type { AnySignature, EnqueueArguments, TakenBy } from '../canvas/fit.ts';
 import type { RunOptions, Tree } from '../canvas/tree.ts';
 import type { ActiveJob } from '../engine/engine.ts';
-import { OxbowError, SoftTimeLimitError } from '../errors.ts';
+import { LockLostError, OxbowError, SoftTimeLimitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { Heartbeats } from '../policies/heartbeat.ts';
-import { encodePayload, DEFAULT_LIMITS } from '../task/payload.ts';
-import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
+import type { Heartbeats } from '../policies/heartbeat.ts';
+import type { SignalBus } from '../signals.ts';
 import { publicId } from '../task/id.ts';
-import { parseOptions } from '../task/options.ts';
 import type { Envelope } from '../task/envelope.ts';
 import { parentIdOf, type CanvasJob } from './canvas-job.ts';
 import type { CanvasRuntime } from './canvas-runtime.ts';
 import { OnceSteps, type OnceSettings } from './once.ts';
+import { ProgressWriter } from './progress-writer.ts';
 import { toReplacement } from './replace-request.ts';
-
-/** What a job shows of itself while it runs. */
-export interface Progress {
-  /** The task's own state, one of its `states`. */
-  readonly state?: string;
-  readonly done?: number;
-  readonly total?: number;
-  readonly meta?: unknown;
-}
-
-export interface RetryRequestOptions {
-  /** Time to wait. @defaultValue the task's backoff */
-  readonly delay?: Duration;
-  /** Goes into the error that is kept when no attempt is left. */
-  readonly reason?: string;
-}
-
-const retryRequest: z.ZodType<RetryRequestOptions> = z.strictObject({
-  delay: durationOption.optional(),
-  reason: z.string().optional(),
-}) as z.ZodType<RetryRequestOptions>;
-
-/** Thrown by `ctx.retry`. */
-export class RetryRequest extends OxbowError {
-  readonly delayMs: number | undefined;
-
-  constructor(delayMs: number | undefined, reason: string) {
-    super('retry_after', reason);
-    this.delayMs = delayMs;
-  }
-}
-
-/** @throws OxbowError `invalid_options` */
-export function parseRetryRequest(options: RetryRequestOptions): RetryRequest {
-  const { delay, reason = 'The handler asked for a retry.' } = parseOptions(retryRequest, options, 'ctx.retry()');
-  return new RetryRequest(delay === undefined ? undefined : parseDuration(delay, 'ctx.retry(): delay'), reason);
-}
+import { parseRetryRequest, type RetryRequestOptions } from './retry-request.ts';
+import { readShown } from './shown.ts';
 
 /** What a handler can enqueue: a task, or a signature. */
 export interface Enqueueable<Arguments extends unknown[]> {
@@ -94,9 +57,16 @@ export interface TaskContext<Deps = unknown, State extends string = string> {
   readonly log: Logger;
   /** Of the lock that the job holds; undefined for a task without one. Hand it to what the lock protects, which refuses smaller ones. */
   readonly fence: number | undefined;
-  /** Shows one of the task's `states` in `status()` and `changes()`. One write. @throws OxbowError `invalid_options` when not declared. */
+  /**
+   * Shows one of the task's `states` in `status()` and `changes()`, and adds it to the job's history, with `meta` (JSON, up to 16 KiB). One write.
+   * @throws OxbowError `invalid_options` when it is not declared, `closed` when the attempt is over; SerializationError
+   */
   setState(state: State, meta?: unknown): Promise<void>;
-  /** Shows `done` of `total`. One write. */
+  /**
+   * Shows `done` of `total`, with `meta` (JSON). At most ten writes a second, of the last report; the last of all before the job ends. Waits for
+   * no write but one that begins at once.
+   * @throws OxbowError `invalid_options`, `closed` when the attempt is over; SerializationError
+   */
   progress(done: number, total: number, meta?: unknown): Promise<void>;
   /**
    * Says that the handler is getting on. `details` (JSON, up to 16 KiB) are what a later attempt finds in `lastHeartbeat`: they are stored at most
@@ -138,15 +108,13 @@ export interface ContextParts {
   readonly envelope: Envelope;
   readonly canvas: CanvasJob | undefined;
   readonly states: ReadonlySet<string>;
-  readonly settings: OnceSettings & { readonly deps: unknown; readonly log: Logger; readonly canvas: CanvasRuntime };
+  readonly settings: OnceSettings & {
+    readonly deps: unknown;
+    readonly log: Logger;
+    readonly canvas: CanvasRuntime;
+    readonly signals: SignalBus;
+  };
 }
-
-/** As it is stored with the job: `hb` is the last heartbeat. */
-interface Shown extends Progress {
-  readonly hb?: unknown;
-}
-
-const HEARTBEAT_LIMITS = { ...DEFAULT_LIMITS, bytes: 16_384 };
 
 /** Its costly parts (logger, abort controller) are made when they are first asked for. */
 export class AttemptContext implements TaskContext {
@@ -161,15 +129,13 @@ export class AttemptContext implements TaskContext {
   #log: Logger | undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
-  #progress: Progress | undefined;
+  #progress: ProgressWriter | undefined;
   #enqueued = 0;
   #fence: number | undefined;
   #steps: OnceSteps | undefined;
   #item: number | undefined;
-  #beats: Heartbeats | undefined;
-  #lastBeat: { readonly details: unknown } | undefined;
-  #writing: Promise<void> | undefined;
   #closedBy: Error | undefined;
+  #isOver = false;
 
   constructor({ job, envelope, canvas, states, settings }: ContextParts) {
     this.name = job.name;
@@ -231,6 +197,7 @@ export class AttemptContext implements TaskContext {
 
   /** The first reason stands; that of a soft limit gives way, though the signal keeps it. */
   abort(reason: Error): void {
+    if (reason instanceof LockLostError) this.silence();
     if (this.#abortReason !== undefined && !(this.#abortReason instanceof SoftTimeLimitError)) return;
     this.#abortReason = reason;
     this.#controller?.abort(reason);
@@ -241,58 +208,50 @@ export class AttemptContext implements TaskContext {
     this.#closedBy ??= reason;
   }
 
+  /** The handler has ended: what it left running shows nothing any more. */
+  handlerEnded(): void {
+    this.#isOver = true;
+  }
+
+  /** Nothing is shown any more: what the job shows is another attempt's now. */
+  silence(): void {
+    this.#isOver = true;
+    this.#progress?.stop();
+  }
+
   get lastHeartbeat(): unknown {
-    return (this.#job.progress as Shown | null | undefined)?.hb;
+    return readShown(this.#job.progress).hb;
   }
 
   /** Those of this attempt. @param timeoutMs - decides with the first call. */
   beats(timeoutMs?: number): Heartbeats {
-    this.#beats ??= new Heartbeats(timeoutMs, (details) => {
-      this.#lastBeat = { details };
-      return this.#write();
-    });
-    return this.#beats;
+    return this.#shown.beats(timeoutMs);
   }
 
-  get hasUnstoredBeat(): boolean {
-    return this.#beats?.hasUnstored === true;
+  get hasUnstored(): boolean {
+    return this.#progress?.hasUnwritten === true;
   }
 
-  /** Also when the attempt is over. */
-  async storeBeat(): Promise<void> {
-    await this.#beats?.flush();
-  }
-
-  dropBeat(): void {
-    this.#beats?.stop();
+  /** Stores what the handler has shown, and then nothing any more. @param keepBeat - whether an attempt may follow, which has the last heartbeat */
+  async store({ keepBeat }: { readonly keepBeat: boolean }): Promise<void> {
+    await this.#progress?.flush({ keepBeat }).finally(() => this.silence());
   }
 
   async heartbeat(details?: unknown): Promise<void> {
-    this.#assertOpen();
-    if (details !== undefined) encodePayload(details, 'heartbeat', HEARTBEAT_LIMITS);
-    await this.beats().beat(details);
+    this.#assertOpen('heartbeat');
+    await this.#shown.beat(details);
   }
 
   async setState(state: string, meta?: unknown): Promise<void> {
-    if (!this.#states.has(state)) {
-      const declared = [...this.#states].join(', ') || 'none';
-      throw new OxbowError(
-        'invalid_options',
-        `Task "${this.name}" does not declare the state ${JSON.stringify(state)}; its states: ${declared}.`,
-      );
-    }
-    await this.#show({ state, ...this.#counts(), ...withMeta(meta) });
+    this.#assertOpen('setState');
+    await this.#shown.setState(state, meta);
   }
 
   async progress(done: number, total: number, meta?: unknown): Promise<void> {
-    if (!(Number.isFinite(done) && Number.isFinite(total) && done >= 0 && total >= 0)) {
-      throw new OxbowError(
-        'invalid_options',
-        `ctx.progress(done, total) takes two finite numbers of at least 0; it got ${done} and ${total}.`,
-      );
-    }
-    const state = this.#progress?.state;
-    await this.#show({ ...(state === undefined ? {} : { state }), done, total, ...withMeta(meta) });
+    this.#assertOpen('progress');
+    // The report may be written later, when nobody can tell any more that it was made inside.
+    this.#settings.canvas.engine.transactions?.assertOutside();
+    await this.#shown.report(done, total, meta);
   }
 
   retry(options: RetryRequestOptions = {}): never {
@@ -300,7 +259,7 @@ export class AttemptContext implements TaskContext {
   }
 
   replace(signature: Replacement): never {
-    this.#assertOpen();
+    this.#assertOpen('replace');
     throw toReplacement(signature, this.#settings.canvas, this.#job.queue);
   }
 
@@ -326,36 +285,15 @@ export class AttemptContext implements TaskContext {
     return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
   }
 
-  #counts(): Progress {
-    const { done, total } = this.#progress ?? {};
-    return done === undefined || total === undefined ? {} : { done, total };
+  get #shown(): ProgressWriter {
+    this.#progress ??= new ProgressWriter(this.#job, { states: this.#states, signals: this.#settings.signals });
+    return this.#progress;
   }
 
-  async #show(progress: Progress): Promise<void> {
-    this.#assertOpen();
-    encodePayload(progress, 'progress', DEFAULT_LIMITS);
-    this.#progress = progress;
-    await this.#write();
-  }
-
-  /** State, progress and heartbeat are one value: writes follow one another. */
-  #write(): Promise<void> {
-    const write = (): Promise<void> => this.#job.updateProgress(this.#shown());
-    const writing = this.#writing === undefined ? write() : this.#writing.then(write);
-    this.#writing = writing.catch(() => undefined);
-    return writing;
-  }
-
-  #shown(): Shown {
-    const hb = this.#lastBeat === undefined ? this.lastHeartbeat : this.#lastBeat.details;
-    return { ...this.#progress, ...(hb === undefined ? {} : { hb }) };
-  }
-
-  #assertOpen(): void {
+  #assertOpen(what: 'setState' | 'progress' | 'heartbeat' | 'replace'): void {
     if (this.#closedBy !== undefined) throw this.#closedBy;
+    if (!this.#isOver) return;
+    if (this.#abortReason instanceof LockLostError) throw this.#abortReason;
+    throw new OxbowError('closed', `The attempt of job ${this.id} is over: ctx.${what}() comes too late.`);
   }
-}
-
-function withMeta(meta: unknown): Progress {
-  return meta === undefined ? {} : { meta };
 }

@@ -21,7 +21,8 @@ export function runHandler(attempt: Attempt): Promise<Outcome> {
     );
     const settle = (outcome: Outcome): void => {
       attempt.end = undefined;
-      resolve(attempt.context?.hasUnstoredBeat === true ? storeBeat(attempt, outcome) : outcome);
+      attempt.context?.handlerEnded();
+      resolve(attempt.context?.hasUnstored === true ? storeShown(attempt, outcome) : outcome);
     };
     attempt.end = (error) => {
       attempt.unsettled = handling;
@@ -58,13 +59,12 @@ function close(attempt: Attempt, error: Error): Outcome {
   return outcomeOf(error, attempt);
 }
 
-/** The next attempt, if there is one, has what the last beat told. */
-async function storeBeat({ context, settings, job }: Attempt, outcome: Outcome): Promise<Outcome> {
+/** What the handler showed last is there before its job ends; the next attempt, if there is one, has what the last heartbeat told. */
+async function storeShown({ context, settings, job }: Attempt, outcome: Outcome): Promise<Outcome> {
   try {
-    if (outcome.kind === 'retry' || outcome.kind === 'put-back') await context?.storeBeat();
-    else context?.dropBeat();
+    await context?.store({ keepBeat: outcome.kind === 'retry' || outcome.kind === 'put-back' });
   } catch (error) {
-    settings.log.warn({ err: error, task: job.name, job: context?.id }, 'the last heartbeat could not be stored');
+    settings.log.warn({ err: error, task: job.name, job: context?.id }, 'what the job showed last could not be stored');
   }
   return outcome;
 }

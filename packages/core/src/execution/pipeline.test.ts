@@ -1,12 +1,13 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ActiveJob } from '../engine/engine.ts';
+import type { ActiveJob, Engine } from '../engine/engine.ts';
 import { CancelledError, NonRetryableError, OxbowError, ShutdownError, SoftTimeLimitError } from '../errors.ts';
 import { Cancellations } from '../policies/cancellation.ts';
 import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { SignalBus } from '../signals.ts';
 import type { Stores } from '../store/stores.ts';
 import { defineTask } from '../task-options.ts';
 import { DEFAULT_LIMITS } from '../task/payload.ts';
@@ -49,7 +50,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
 }
 
 /** These jobs are of no run: nothing of it is touched but what says so. */
-const NO_RUNS = { cancellations: new Cancellations() } as CanvasRuntime;
+const NO_RUNS = { cancellations: new Cancellations(), engine: { transactions: undefined } as Engine } as CanvasRuntime;
 
 interface Case {
   readonly job?: Partial<ActiveJob>;
@@ -66,6 +67,7 @@ function makeAttempt(
   return newAttempt(makeJob(job), {
     log: pino({ level: 'silent' }),
     deps: 'deps',
+    signals: new SignalBus(pino({ level: 'silent' })),
     limits: DEFAULT_LIMITS,
     maxResultBytes: 1000,
     maxCrashes: 3,
@@ -375,11 +377,17 @@ describe('ctx', () => {
       { task: { states: ['READING', 'WRITING'] } },
     );
     expect(await composePipeline([])(attempt)).toMatchObject({ kind: 'succeeded' });
+    const at = expect.any(Number) as number;
+    const [reading, writing] = [
+      { state: 'READING', at },
+      { state: 'WRITING', at, meta: { to: 'b' } },
+    ];
+    const times = { at, from: { done: 1, at } };
     expect((attempt.job as ReturnType<typeof makeJob>).shown).toEqual([
-      { state: 'READING' },
-      { state: 'READING', done: 1, total: 4, meta: { file: 'a' } },
-      { state: 'WRITING', done: 1, total: 4, meta: { to: 'b' } },
-      { state: 'WRITING', done: 4, total: 4 },
+      { state: 'READING', history: [reading] },
+      { state: 'READING', history: [reading], done: 1, total: 4, meta: { file: 'a' }, ...times },
+      { state: 'WRITING', history: [reading, writing], done: 1, total: 4, meta: { file: 'a' }, ...times },
+      { state: 'WRITING', history: [reading, writing], done: 4, total: 4, ...times },
     ]);
   });
 
@@ -391,7 +399,7 @@ describe('ctx', () => {
     ['progress of NaN', (ctx) => ctx.progress(1, Number.NaN), /two finite numbers/u],
     ['progress without a total', (ctx) => ctx.progress(1, undefined as never), /two finite numbers/u],
     ['meta that JSON would change', (ctx) => ctx.progress(1, 2, { at: new Date(0) }), /progress\.meta\.at is a Date/u],
-    ['meta of a state that JSON would change', (ctx) => ctx.setState('READING', [Number.NaN]), /progress\.meta\.0 is NaN/u],
+    ['meta of a state that JSON would change', (ctx) => ctx.setState('READING', [Number.NaN]), /state\.meta\.0 is NaN/u],
   ])('refuses %s', async (_, call, message) => {
     const result = await outcome((__, ctx) => call(ctx), { task: { states: ['READING'] } });
     expect(result).toMatchObject({

@@ -3,7 +3,7 @@ import { isAtMostOnce } from '../policies/delivery.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { resolveRetry } from '../task/retry.ts';
 import type { Attempt } from './attempt.ts';
-import { RetryRequest } from './context.ts';
+import { RetryRequest } from './retry-request.ts';
 import { toError } from './failure.ts';
 import { judgementOf } from './judgement.ts';
 import { ReplaceRequest } from './replace-request.ts';

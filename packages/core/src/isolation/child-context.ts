@@ -1,9 +1,11 @@
 import { pino } from 'pino';
 import { OxbowError } from '../errors.ts';
-import { parseRetryRequest, type RetryRequestOptions, type TaskContext } from '../execution/context.ts';
+import type { TaskContext } from '../execution/context.ts';
+import { parseRetryRequest, type RetryRequestOptions } from '../execution/retry-request.ts';
 import type { Logger } from '../log.ts';
 import { encodePayload } from '../task/payload.ts';
 import type { Asked, RunMessage, SentTarget } from './messages.ts';
+import { ReceivedContext } from './sent-context.ts';
 import { fromSentError } from './sent-error.ts';
 
 /** Thrown by `ctx.replace` in a child. */
@@ -25,16 +27,7 @@ export interface ChildContextParts {
 }
 
 /** `ctx` of an isolated task, in its child. Whatever it does, the worker does. */
-export class ChildContext implements TaskContext {
-  readonly id: string;
-  readonly name: string;
-  readonly queue: string;
-  readonly attempt: number;
-  readonly runId: string | undefined;
-  readonly parentId: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly lastHeartbeat: unknown;
-  readonly fence: number | undefined;
+export class ChildContext extends ReceivedContext implements TaskContext {
   readonly deps: unknown;
   readonly #parts: ChildContextParts;
   readonly #controller = new AbortController();
@@ -44,16 +37,8 @@ export class ChildContext implements TaskContext {
 
   constructor(parts: ChildContextParts) {
     const { context, aborted } = parts.run;
+    super(context);
     this.#parts = parts;
-    this.id = context.id;
-    this.name = context.name;
-    this.queue = context.queue;
-    this.attempt = context.attempt;
-    this.runId = context.runId;
-    this.parentId = context.parentId;
-    this.headers = context.headers;
-    this.lastHeartbeat = context.lastHeartbeat;
-    this.fence = context.fence;
     this.deps = parts.deps;
     if (aborted !== undefined) this.abort(fromSentError(aborted));
   }

@@ -1,5 +1,5 @@
 import { OxbowError } from '../errors.ts';
-import { RetryRequest } from '../execution/context.ts';
+import { RetryRequest } from '../execution/retry-request.ts';
 import { toError } from '../execution/failure.ts';
 import { runAs } from '../execution/running.ts';
 import type { TaskDefinition } from '../task/definition.ts';

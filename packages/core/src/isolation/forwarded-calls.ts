@@ -1,11 +1,13 @@
 import type { Attempt } from '../execution/attempt.ts';
-import { RetryRequest, type AttemptContext } from '../execution/context.ts';
+import type { AttemptContext } from '../execution/context.ts';
 import { toError } from '../execution/failure.ts';
 import { judge } from '../execution/judgement.ts';
 import { toReplacement } from '../execution/replace-request.ts';
+import { RetryRequest } from '../execution/retry-request.ts';
 import type { Child } from './child.ts';
 import type { Asked, FromChild, SentTarget } from './messages.ts';
 import { ForwardedSteps } from './forwarded-steps.ts';
+import { toSentContext } from './sent-context.ts';
 import { fromSentError, toSentError } from './sent-error.ts';
 
 type Ask = Extract<FromChild, { readonly kind: 'ask' }>;
@@ -44,14 +46,14 @@ export class ForwardedCalls {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#call = ++lastCall;
-      const { id, name, queue, attempt, runId, parentId, headers, lastHeartbeat, fence, abortReason } = this.#context;
+      const { name, abortReason } = this.#context;
       this.#child.send({
         kind: 'run',
         call: this.#call,
         app: this.#app,
         task: name,
         input,
-        context: { id, name, queue, attempt, runId, parentId, headers, lastHeartbeat, fence },
+        context: toSentContext(this.#context),
         limits: this.#attempt.settings.limits,
         logLevel: this.#context.log.level,
         aborted: abortReason === undefined ? undefined : toSentError(abortReason),

@@ -1,18 +1,6 @@
 import type { PayloadLimits } from '../task/payload.ts';
+import type { SentContext } from './sent-context.ts';
 import type { SentError } from './sent-error.ts';
-
-/** What the context of a call shows, as it was when the call began. */
-export interface SentContext {
-  readonly id: string;
-  readonly name: string;
-  readonly queue: string;
-  readonly attempt: number;
-  readonly runId: string | undefined;
-  readonly parentId: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly lastHeartbeat: unknown;
-  readonly fence: number | undefined;
-}
 
 /** What a child can ask the context of its call to do. A step of `ctx.once` is begun, and when it is not on record ended with its value, or given up. */
 export type Asked = 'setState' | 'progress' | 'heartbeat' | 'enqueue' | 'beginStep' | 'endStep' | 'giveUpStep';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HeartbeatTimeoutError } from '../errors.ts';
 import { durationOption, type Duration } from '../task/duration.ts';
+import { PacedWrite } from './paced-write.ts';
 import { resolveLimit } from './time-limits.ts';
 
 export interface HeartbeatOptions {
@@ -24,16 +25,12 @@ export function resolveHeartbeat(option: HeartbeatOptions | undefined, task: str
  * in a third of the timeout, the last of it. `flush` writes what is not stored yet.
  */
 export class Heartbeats {
-  readonly #everyMs: number;
-  readonly #store: (details: unknown) => Promise<void>;
+  readonly #writes: PacedWrite;
   #beatAt = performance.now();
-  #wroteAt = Number.NEGATIVE_INFINITY;
-  #unstored: { readonly details: unknown } | undefined;
-  #later: NodeJS.Timeout | undefined;
+  #details: unknown;
 
   constructor(timeoutMs: number | undefined, store: (details: unknown) => Promise<void>) {
-    this.#everyMs = timeoutMs === undefined ? WRITE_EVERY_MS : timeoutMs / 3;
-    this.#store = store;
+    this.#writes = new PacedWrite(timeoutMs === undefined ? WRITE_EVERY_MS : timeoutMs / 3, () => store(this.#details));
   }
 
   /** Of the last beat, or of the start. */
@@ -42,33 +39,23 @@ export class Heartbeats {
   }
 
   get hasUnstored(): boolean {
-    return this.#unstored !== undefined;
+    return this.#writes.hasUnwritten;
   }
 
   async beat(details: unknown): Promise<void> {
-    const now = performance.now();
-    this.#beatAt = now;
+    this.#beatAt = performance.now();
     if (details === undefined) return;
-    this.#unstored = { details };
-    if (this.#later !== undefined) return;
-    const dueMs = this.#wroteAt + this.#everyMs - now;
-    if (dueMs <= 0) await this.flush();
-    else this.#later = setTimeout(() => void this.flush().catch(() => undefined), dueMs).unref();
+    this.#details = details;
+    await this.#writes.offer();
   }
 
   /** Rejects when it cannot be stored; the next beat tries again. */
-  async flush(): Promise<void> {
-    this.stop();
-    const unstored = this.#unstored;
-    if (unstored === undefined) return;
-    this.#wroteAt = performance.now();
-    await this.#store(unstored.details);
-    if (this.#unstored === unstored) this.#unstored = undefined;
+  flush(): Promise<void> {
+    return this.#writes.flush();
   }
 
   stop(): void {
-    clearTimeout(this.#later);
-    this.#later = undefined;
+    this.#writes.stop();
   }
 }
 

@@ -91,6 +91,9 @@ export class RunningJobs {
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
     const putBack = async ([attempt, lane]: [Attempt, Lane]): Promise<void> => {
+      const { context } = attempt;
+      if (context?.hasUnstored === true) await context.store({ keepBeat: true }).catch(onError);
+      context?.silence();
       if (attempt.isolated !== undefined) await attempt.isolated.kill();
       const puttingBack = isAtMostOnce(attempt.definition) ? Promise.resolve() : lane.putBack(attempt.job.id);
       await puttingBack.then(() => crashpoint('after-put-back-before-exit'), onError);

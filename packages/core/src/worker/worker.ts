@@ -29,7 +29,7 @@ export interface WorkerSource {
   readonly policies: readonly Policy[];
   readonly keepSucceeded: KeepFinished | undefined;
   readonly keepFailed: KeepFinished | undefined;
-  readonly execution: Omit<ExecutionSettings, 'deps' | 'children'>;
+  readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
   /** In the child of an isolated task: it does not start. */
   readonly idle: boolean;
   /** Closes the app, after the drain of a worker that owns its process. */
@@ -190,7 +190,7 @@ export class Worker<Deps = unknown> {
   #openLanes(): readonly Lane[] {
     const { engine, signals, policies } = this.#source;
     const runner = new AttemptRunner(
-      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps, children: this.#children },
+      { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#deps, children: this.#children, signals },
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
