@@ -3,7 +3,7 @@ import type { JobStatus } from '@oxbow/core';
 
 const HEARTBEAT = ': alive\n\n';
 /** What a client waits before it connects again. */
-const RETRY = 'retry: 2000\n\n';
+const RETRY = 'retry: 1000\n\n';
 
 export interface EventStreamOptions {
   readonly changes: AsyncGenerator<JobStatus, void, undefined>;

@@ -40,6 +40,20 @@ export function handleContract(engine: TestEngine): void {
       expect(await elsewhere(engine, app).handle(handle.id).result()).toBe(1);
     });
 
+    it('waits for a result until its signal is aborted', async () => {
+      const { app, queue, name, work } = stage();
+      const one = app.task(name('one'), { queue, run: () => 1 });
+      const handle = await one.enqueue();
+      const leave = new AbortController();
+      const wait = handle.result({ signal: leave.signal });
+      const reason = new Error('nobody waits');
+      leave.abort(reason);
+      await expect(wait).rejects.toBe(reason);
+      await expect(handle.result({ signal: leave.signal })).rejects.toBe(reason);
+      await work();
+      expect(await handle.result({ signal: new AbortController().signal })).toBe(1);
+    });
+
     it('resolves every wait for one job', async () => {
       const { app, queue, name, work } = stage();
       const one = app.task(name('one'), { queue, run: () => 1 });

@@ -1,0 +1,4 @@
+import { routesContract } from './routes.contract.ts';
+import { onPostgres } from './testing/engines.ts';
+
+onPostgres(routesContract);

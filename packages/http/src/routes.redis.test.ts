@@ -1,0 +1,4 @@
+import { routesContract } from './routes.contract.ts';
+import { onRedis } from './testing/engines.ts';
+
+onRedis(routesContract);
