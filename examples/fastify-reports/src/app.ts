@@ -4,7 +4,7 @@ import { createApp } from '@oxbow/core';
 import { z } from 'zod';
 import { Delay, readDelays, resampledMean, sides, toDelay } from './delays.ts';
 
-const ROUNDS = 2000;
+const ROUNDS = 3000;
 
 export const app = createApp({ name: 'fastify-reports' });
 
