@@ -34,8 +34,13 @@ export async function runCelery(name: string, port: string, runs: number): Promi
 }
 
 /** A worker in a process of its own, which runs until it is stopped. */
-export async function startWorker(side: SideName, url: string, app: string): Promise<{ stop: () => Promise<void> }> {
-  const child = launch(['worker', side, url, app, '10']);
+export async function startWorker(
+  side: SideName,
+  url: string,
+  app: string,
+  { kind = 'worker', concurrency = 10 }: { readonly kind?: 'worker' | 'stating-worker'; readonly concurrency?: number } = {},
+): Promise<{ stop: () => Promise<void> }> {
+  const child = launch([kind, side, url, app, String(concurrency)]);
   if (child.stdout !== null) await once(child.stdout, 'data');
   return {
     stop: async () => {

@@ -116,6 +116,7 @@ for (const engine of ['redis', 'postgres'] as const) {
   if (url === undefined) console.log(`${engine}: not run: ${variable} is not set (npm run bench provides a server)`);
   else for (const one of casesOf(engine)) rows.push(...(await compareSides(one, url)));
 }
+for (const engine of ['redis', 'postgres'] as const) rows.push(...(await watched(engine)));
 rows.push(...(await embedded()));
 if (values.celery === true) rows.push(...(await beside(rows)));
 await report();
@@ -209,6 +210,24 @@ async function embedded(): Promise<Row[]> {
     row('embedded', 'adds/s', of(flow, 'addsPerSecond'), ''),
     row('embedded', 'jobs/s', of(flow, 'perSecond'), ''),
   ];
+}
+
+/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only. */
+async function watched(engine: 'redis' | 'postgres'): Promise<Row[]> {
+  const name = engine === 'redis' ? 'watched' : 'postgres-watched';
+  const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
+  if (server === undefined || !wanted(name)) return [];
+  const results: Readonly<Record<string, number>>[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const place = await freshPlace(server);
+    results.push(await runMeasure('watched', 'oxbow', place.url, `watched-${stamp}-${run}`, Math.max(100, 10_000 * scale)));
+    await place.remove();
+    process.stderr.write(`${name} ${run + 1}/${runs}\n`);
+  }
+  return Object.keys(results[0] ?? {}).map((metric) => {
+    const oxbow = median(results.map((result) => result[metric] ?? Number.NaN));
+    return { name, metric, oxbow, raw: undefined, compared: undefined, bar: '' };
+  });
 }
 
 function median(all: readonly number[]): number {

@@ -6,6 +6,7 @@ import { burst, callers } from './enqueue.ts';
 import { footprint } from './footprint.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { statingWorker, watched } from './watched.ts';
 import { openSide, type Side, type SideName } from './sides.ts';
 
 const [name = '', side = 'oxbow', url = '', app = 'bench', sizeText = '1000'] = process.argv.slice(2);
@@ -23,6 +24,7 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
   fill: () => withSide((opened) => fill(opened, size)),
   footprint: () => withSide((opened) => footprint(opened, url)),
   idle: () => withSide(idle),
+  watched: () => watched(url, app, size),
   latency: () => latency(side as SideName, url, app, size),
   'embedded-first-job': () => firstJob(url),
   'embedded-pick-up': () => pickUp(url, size),
@@ -32,6 +34,9 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
 if (name === 'worker') {
   const opened = await openSide(side as SideName, url, app);
   await opened.work(size, () => undefined);
+  console.log('{}');
+} else if (name === 'stating-worker') {
+  await statingWorker(url, app, size);
   console.log('{}');
 } else if (name.startsWith('canvas-')) {
   console.log(JSON.stringify(await canvas(name.slice('canvas-'.length) as CanvasCase, side as SideName, url, app)));
