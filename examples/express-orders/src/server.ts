@@ -34,7 +34,10 @@ server.get('/dead-letters', async (_request, response) => {
 
 server.post('/dead-letters/:id/replay', async ({ params }, response) => {
   const { id } = await app.deadLetters.replay(params.id);
-  response.status(202).location(`/jobs/${encodeURIComponent(id)}`).json({ id });
+  response
+    .status(202)
+    .location(`/jobs/${encodeURIComponent(id)}`)
+    .json({ id });
 });
 
 const onError: ErrorRequestHandler = (error, _request, response, next) => {

@@ -21,7 +21,9 @@ const browser = await chromium.launch(executablePath === undefined ? { channel: 
   if (executablePath !== undefined) throw error;
 });
 if (browser !== undefined) await look(browser);
-console.log(browser === undefined ? 'no Chromium (OXBOW_TEST_CHROMIUM): the page was not looked at' : 'the page showed a report being made');
+console.log(
+  browser === undefined ? 'no Chromium (OXBOW_TEST_CHROMIUM): the page was not looked at' : 'the page showed a report being made',
+);
 await server.close();
 await app.close();
 

@@ -1,7 +1,4 @@
-/**
- * Serves, and works, in one process: an embedded engine needs no other. On a server (OXBOW_URL) start as many as you like. At SIGTERM running
- * reports end first, so that those who watch see them end.
- */
+/** Serves, and works, in one process: an embedded engine needs no other. On a server (OXBOW_URL) start as many as you like. At SIGTERM running reports end first. */
 import { app } from './app.ts';
 import { server } from './server.ts';
 
