@@ -3,7 +3,7 @@ const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
 const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
 const port = 'engine/engine\\.ts$';
-const below = ['task/', 'canvas/', 'store/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
+const below = ['task/', 'canvas/', 'store/', 'results/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
@@ -12,16 +12,17 @@ const rooms = {
   task: { at: 'task/', may: ['errors\\.ts$'] },
   canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
   store: { at: 'store/', may: ['errors\\.ts$', 'task/', port] },
+  results: { at: 'results/', may: ['errors\\.ts$', ...small, 'task/', port] },
   policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'store/', port] },
-  execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'store/', port] },
-  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', port] },
+  execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'store/', 'results/', port] },
+  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', 'results/', port] },
   isolation: { at: 'isolation/', may: ['errors\\.ts$', ...small, 'task/', 'policies/', 'execution/', port] },
   worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'store/', port] },
   // The tables of the stores are made where BullMQ's are.
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/sql/schema\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: {
-    at: '(app-options|task-options|declare-task|eviction-watch|strictness|operation)\\.ts$',
+    at: '(app-options|task-options|declare-task|eviction-watch|strictness|operation|chores)\\.ts$',
     may: ['errors\\.ts$', ...small, ...below, port],
   },
   operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },

@@ -5,6 +5,7 @@ import { fromJson } from './canvas/foreign-signature.ts';
 import type { RunHandle } from './canvas/run-handle.ts';
 import { adopted, type Signature } from './canvas/signature.ts';
 import type { RunOptions } from './canvas/tree.ts';
+import { choresOf } from './chores.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
@@ -32,6 +33,7 @@ import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource }
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
+import { StoredResults } from './results/stored-results.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import { Strictness } from './strictness.ts';
 import { SignalBus, type SignalListener, type SignalName } from './signals.ts';
@@ -39,6 +41,8 @@ import { assertPolicy, defineTask, type TaskPolicies } from './task-options.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
+import { Leader } from './worker/leader.ts';
+import { engineRetention } from './worker/retention.ts';
 import { resolveWorkerOptions, type WorkerOptions } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -65,6 +69,7 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #runtime: CanvasRuntime;
   readonly #closed = new AbortController();
   readonly #workers = new Set<Worker<Deps>>();
+  readonly #leader: Leader;
   #deadLetters: DeadLetters | undefined;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
@@ -82,6 +87,10 @@ export class App<Deps = unknown, Extra extends object = object> {
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
+    const engine = this.#engine;
+    const stores = this.#stores;
+    const chores = choresOf({ settings: this.#settings, engine, stores, log: this.log, tasks: this.#definitions });
+    this.#leader = new Leader({ engine, leases: stores.leases, log: this.log, chores });
     this.#eviction = new EvictionWatch(this.#engine, this.#settings.evictionPolicy, this.log);
     this.#signals = new SignalBus(this.log);
     this.#strictness = new Strictness(this.#settings.strict, this.log);
@@ -93,7 +102,8 @@ export class App<Deps = unknown, Extra extends object = object> {
       limits: this.#settings.limits,
       optionsOf: (name) => this.#definitions.get(name)?.extra ?? {},
     });
-    this.#handles = { engine: this.#engine, flows, watcher: new Watcher(this.#engine), closed: this.#closed.signal };
+    const results = new StoredResults(this.name, this.#settings.results?.store);
+    this.#handles = { engine, retention: stores.retention, flows, watcher: new Watcher(engine), results, closed: this.#closed.signal };
     const compile: CompileSettings = {
       task: (name) => this.#taskFacts(name),
       priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
@@ -114,18 +124,12 @@ export class App<Deps = unknown, Extra extends object = object> {
       plans: new PlanCache(this.#engine),
       compile,
       cancellations: new Cancellations(),
+      results,
       enqueueAs: (order) => enqueueChild(this.#canvas, order),
       received: (target) => ('task' in target ? this.#taskNamed(target.task) : this.signature(target.signature)),
     };
-    this.#enqueue = {
-      engine: this.#engine,
-      stores: this.#stores,
-      signals: this.#signals,
-      limits: this.#settings.limits,
-      queues: this.#settings.queues,
-      policies: this.#policies,
-      canvas: this.#canvas,
-    };
+    const { limits, queues } = this.#settings;
+    this.#enqueue = { engine, stores, signals: this.#signals, limits, queues, policies: this.#policies, canvas: this.#canvas };
     this.task = this.#declare({});
   }
 
@@ -158,8 +162,9 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#assertOpen();
     const implemented = [...this.#definitions.values()].filter((task) => task.handler !== undefined);
     const settings = resolveWorkerOptions(options, new Map(implemented.map((task) => [task.name, task.queue])));
-    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs, keepSucceeded, keepFailed } = this.#settings;
+    const { limits, maxResultBytes, maxCrashes, unknownTaskGraceMs } = this.#settings;
     const execution = {
+      app: this.name,
       log: this.log,
       limits,
       maxResultBytes,
@@ -178,9 +183,10 @@ export class App<Deps = unknown, Extra extends object = object> {
         signals: this.#signals,
         log: this.log,
         policies: this.#policies,
-        keepSucceeded,
-        keepFailed,
+        retention: () => engineRetention(this.#settings, this.#definitions.values()),
+        serve: (queues) => this.#stores.retention.serve(queues),
         execution,
+        leader: this.#leader,
         idle: insideChild() !== undefined,
         closeApp: () => this.close(),
       },

@@ -77,6 +77,26 @@ export const PLACE_CRASHPOINTS = [
   'place-released-before-end',
 ] as const;
 
+/** Where a worker comes by whose job's result goes to the result store. */
+export const RESULT_CRASHPOINTS = [
+  /** It is there as a whole; nothing refers to it. */
+  'result-stored-before-complete',
+] as const;
+
+/** Where a process comes by that keeps what has ended for a time, or forgets it. */
+export const RETENTION_CRASHPOINTS = [
+  /** How long the result stays is written down; the job is still active. */
+  'kept-before-complete',
+  /** Of a run that is forgotten all is gone but its last job. */
+  'members-forgotten-before-root',
+] as const;
+
+/** Where the process that leads its app comes by. */
+export const LEADER_CRASHPOINTS = [
+  /** The lease is free; nobody who waits for it was told. */
+  'leader-released-before-told',
+] as const;
+
 /** Where a process comes by that enqueues, works or drains. */
 const JOB_CRASHPOINTS = [
   /** The engine has the job; its producer was not told. */
@@ -102,6 +122,9 @@ export type Crashpoint = (
   | typeof RECORD_CRASHPOINTS
   | typeof DEAD_LETTER_CRASHPOINTS
   | typeof PLACE_CRASHPOINTS
+  | typeof RESULT_CRASHPOINTS
+  | typeof RETENTION_CRASHPOINTS
+  | typeof LEADER_CRASHPOINTS
 )[number];
 
 /**
@@ -117,6 +140,9 @@ export const CRASHPOINTS: readonly Crashpoint[] = [
   ...RECORD_CRASHPOINTS,
   ...DEAD_LETTER_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
+  ...RETENTION_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
 ];
 
 interface Armed {

@@ -18,7 +18,7 @@ export interface DeclareTask<Deps, Extra extends object> {
   readonly contract: <In extends Schema, Out extends Schema, const State extends string = never>(
     name: string,
     options: ContractOptions<In, Out, State> & Extra,
-  ) => Contract<InputOf<In>, OutputOf<In>, InputOf<Out>, OutputOf<Out>, Deps, State>;
+  ) => Contract<InputOf<In>, OutputOf<In>, InputOf<Out>, ResultOf<Out, never>, Deps, State>;
 }
 
 /** Defaults for a family of tasks. A task's own option replaces the preset's, whole. */

@@ -11,12 +11,18 @@ export const errorCodes = {
   invalid_output: 'What the handler returned does not fit the task’s output schema.',
   serialization: 'A value holds something that JSON cannot carry. `path` says where.',
   payload_too_large: 'The input is over the size, depth or key limit of the app (`limits`).',
-  result_too_large: 'The result is over `maxResultBytes`. Store it elsewhere and return a reference.',
+  result_too_large: 'The result is over `maxResultBytes`, and the app has no result store.',
+  result_store_required: 'The result is, or is to be, in a result store, and the app has none.',
+  result_store_failed: 'The result store refused: it is away, out of space, or does not let us in. Nothing was half written.',
+  result_gone: 'The stored result is no more: it has expired, or was deleted.',
+  result_corrupt: 'The stored result is not what was written.',
   duplicate_task: 'Two tasks have one name.',
   unknown_task: 'No worker knows the task: deploy one, or remove the job.',
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
+  result_expired: 'The job has succeeded, and the `resultTtl` of its task is over: it is gone.',
+  still_running: 'What is to be forgotten has not ended: cancel it, or wait. Nothing was removed.',
   not_published: 'The step has no job yet: those before it have not ended.',
   invalid_canvas: 'Signatures do not make a canvas that can run. The message names the part and says why.',
   quorum: 'Fewer members of the group have succeeded than its quorum.',
@@ -40,7 +46,7 @@ export const errorCodes = {
   too_many_crashes: 'The job has crashed its worker `maxCrashes` times.',
   lost_worker: 'Its worker was lost while it ran, and its task says that no job is started twice.',
   too_often_blocked: 'The job has blocked its worker for longer than `maxBlocked`, `maxCrashes` times.',
-  in_a_run: 'The dead letter belongs to a run, which is tried again as a whole.',
+  in_a_run: 'The job belongs to a run, which is tried again, or forgotten, as a whole.',
   expired: 'The job was not started before it expired.',
   cancelled: 'The job was cancelled.',
   shutdown: 'The worker is shutting down; the job goes back to its queue.',
@@ -135,13 +141,13 @@ export class QuorumError extends OxbowError {
   }
 }
 
-/** The result is over `maxResultBytes`. Never retried, never truncated. */
+/** The result is over `maxResultBytes`, and there is no result store; a step's is never stored there. Never retried, never truncated. */
 export class ResultTooLargeError extends OxbowError {
   /** @param step - of `ctx.once`, when it is a step's. */
   constructor(task: string, bytes: number, limit: number, step?: string) {
     super(
       'result_too_large',
-      `The result of ${step === undefined ? '' : `step "${step}" of `}task "${task}" has ${bytes} bytes; the limit is ${limit}. Store it elsewhere and return a reference.`,
+      `The result of ${step === undefined ? '' : `step "${step}" of `}task "${task}" has ${bytes} bytes; the limit is ${limit}. ${step === undefined ? 'Give createApp a result store (`results`), or store' : 'Store'} it elsewhere and return a reference.`,
     );
   }
 }

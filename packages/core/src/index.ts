@@ -1,7 +1,7 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
 export { createApp, type App } from './app.ts';
 export type { DeclareTask, Preset } from './declare-task.ts';
-export type { AppOptions, RetentionOptions } from './app-options.ts';
+export type { AppOptions, DeadLetterRetention, ResultStoreOptions, RetentionOptions } from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';
 export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';
@@ -55,6 +55,10 @@ export type { JobProgress, JobStatus, StateChange, Status } from './client/statu
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { TaskContext } from './execution/context.ts';
 export type { RetryRequestOptions } from './execution/retry-request.ts';
+export type { AsResult } from './results/bytes.ts';
+export type { ResultKind } from './results/reference.ts';
+export type { ResultStore, StoredBytes, StoredEntry } from './results/result-store.ts';
+export type { ResultStream } from './results/result-stream.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { HeldLock, HoldOptions } from './policies/app-lock.ts';
 export type { ConcurrencyOptions } from './policies/concurrency.ts';

@@ -11,11 +11,13 @@ import { lock, type LockOptions } from './policies/lock.ts';
 import { heartbeatOption, resolveHeartbeat, type HeartbeatOptions } from './policies/heartbeat.ts';
 import { isolateOption, resolveIsolation, type IsolateOptions } from './policies/isolation.ts';
 import type { Policy } from './policies/policy.ts';
+import { resultTtl } from './policies/result-ttl.ts';
 import { rateLimit, type RateLimitOptions } from './policies/rate-limit.ts';
 import { throttle, type ThrottleOptions } from './policies/throttle.ts';
 import { unique, type UniqueOptions } from './policies/unique.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import { resolveTimeLimits, timeoutOption, type TimeLimitOptions } from './policies/time-limits.ts';
+import type { AsResult } from './results/bytes.ts';
 import type { TaskDefinition } from './task/definition.ts';
 import type { Duration } from './task/duration.ts';
 import { assertName } from './task/name.ts';
@@ -60,6 +62,12 @@ export interface TaskPolicies<Input = never> {
   readonly delivery?: Delivery;
   /** Whether finally failed jobs are dead letters. @defaultValue true */
   readonly deadLetter?: boolean;
+  /**
+   * How long a succeeded job, and its result, are kept: longer than the app's `retention.succeeded`, or shorter. At least a second; it
+   * goes within a minute after that. A `count` of the app may take what is not kept for longer than its `age` sooner.
+   * @defaultValue `retention.succeeded` of the app
+   */
+  readonly resultTtl?: Duration;
 }
 
 /** A task with an input schema. */
@@ -93,8 +101,8 @@ export interface ContractOptions<In extends Schema, Out extends Schema, State ex
   readonly states?: readonly State[];
 }
 
-/** What `result()` resolves to. */
-export type ResultOf<Out extends Schema | undefined, Returned> = Out extends Schema ? OutputOf<Out> : Awaited<Returned>;
+/** What `result()` resolves to: what the task returns; bytes and streams of them as a Buffer. */
+export type ResultOf<Out extends Schema | undefined, Returned> = AsResult<Out extends Schema ? OutputOf<Out> : Awaited<Returned>>;
 
 const schema = z.custom<Schema>(
   (value) => typeof (value as Schema | undefined)?.['~standard']?.validate === 'function',
@@ -113,6 +121,7 @@ const CAPABILITIES: readonly Capability<any, any>[] = [
   debounce,
   delivery,
   deadLetter,
+  resultTtl,
 ];
 
 const own = {

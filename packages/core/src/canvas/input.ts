@@ -23,7 +23,7 @@ export function withStart(own: unknown, key: string | undefined, start: unknown)
 
 function asObject(task: string, value: unknown): object {
   if (isObject(value)) return value;
-  const kind = Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+  const kind = Array.isArray(value) ? 'an array' : ArrayBuffer.isView(value) ? 'bytes' : `a ${typeof value}`;
   throw new OxbowError(
     'invalid_input',
     `Task "${task}" has a partial input, and the result before it is ${kind}, which cannot be merged into it: name the key that it goes to with .receive('key').`,
@@ -31,5 +31,5 @@ function asObject(task: string, value: unknown): object {
 }
 
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }

@@ -83,6 +83,12 @@ export function fanOut(run: RunPlace, { p, r, v, w }: CanvasMessage, parent: Pla
     .flatMap((entry) => publisher.enter(entry, parent, carry));
 }
 
+/** The fan-out jobs of a run. */
+export function fanOutsOf(run: RunPlace): readonly Place[] {
+  const publisher = new Publisher(run);
+  return run.plan.nodes.flatMap((node, at) => (isFork(node) ? publisher.fanOutsOf(node, at) : []));
+}
+
 class Publisher {
   readonly #run: RunPlace;
 
@@ -131,6 +137,11 @@ class Publisher {
     if (index === plan.root) return rest;
     if (!waits && isLeaf(plan, node, index)) return { p: index, l: 1, ...(rootQueue === shape.queue ? {} : { q: rootQueue }), ...rest };
     return { p: index, q: rootQueue, ...rest, ...(isSmall(plan) ? { plan } : {}) };
+  }
+
+  fanOutsOf(fork: Fork, index: NodeIndex): readonly Draft[] {
+    const entries = membersOf(fork, index);
+    return this.#isLarge(entries) ? this.#fanOuts(entries, index, placeOf(this.#run, fork.c), {}) : [];
   }
 
   #fork(fork: Fork, index: NodeIndex, parent: Place, carry: Carry): readonly Draft[] {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { CancelOptions } from '../task/cancel-options.ts';
 import type { Duration } from '../task/duration.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
@@ -55,6 +56,8 @@ export interface RunHandle<Out = unknown> {
    * ended so); ResultTimeoutError; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the run.
    */
   result(options?: { readonly timeout?: Duration }): Promise<Out>;
+  /** The bytes that the last task returned; of any other result its JSON text. @throws as `result()` */
+  resultStream(options?: { readonly timeout?: Duration }): Promise<Readable>;
   /** @throws OxbowError `unknown_job` */
   status(): Promise<RunStatus>;
   /** The status now and at every change until the run has ended, in order. @throws as `status()`; DeadlockError inside a handler. */
@@ -63,6 +66,12 @@ export interface RunHandle<Out = unknown> {
   tree(): Promise<RunTree>;
   /** Everything that has not ended: what waits never starts, what runs is told through `ctx.signal`, or ended (`terminate`). False: the run has ended already. */
   cancel(options?: string | CancelOptions): Promise<boolean>;
+  /**
+   * Removes all jobs of the run, which have ended, and all that is known of them; links and error handlers too, but not the runs that
+   * `retryFailed` made. A call after a crash removes what is left.
+   * @throws OxbowError `still_running` when one has not ended: then nothing was removed; `unknown_job`; EngineUnavailableError
+   */
+  forget(): Promise<void>;
   /**
    * One job, by the place of its signature in the canvas: of a chain's or a group's parts the index, of a chord `'header'` and `'body'`.
    * @throws InvalidCanvasError when no task stands there: at once from `enqueue`'s handle; from `app.run(id)`'s when it is first used, and

@@ -5,13 +5,17 @@ import { fromFailureRecord } from '../execution/failure.ts';
 import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
 import { cancel } from '../policies/run-cancellation.ts';
+import type { RetentionStore } from '../store/retention.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
+import type { ResultStream } from '../results/result-stream.ts';
+import type { StoredResults } from '../results/stored-results.ts';
 import type { FailureRecord } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { parseOptions } from '../task/options.ts';
 import { changesOf } from './changes.ts';
 import type { Replay } from './idempotent-add.ts';
+import { forget } from './forget.ts';
 import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -30,8 +34,10 @@ const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
 /** What handles of one app share. */
 export interface HandleSource {
   readonly engine: Engine;
+  readonly retention: RetentionStore;
   readonly flows: FlowAdder;
   readonly watcher: Watcher;
+  readonly results: StoredResults;
   /** Rejects every wait when the app closes. */
   readonly closed: AbortSignal;
 }
@@ -72,36 +78,55 @@ export class JobHandle<Result = unknown> {
 
   /**
    * One look-up. Before the transaction is committed that it was added in, a job is unknown.
-   * @throws OxbowError `unknown_job`; EngineUnavailableError
+   * @throws OxbowError `unknown_job`, or `result_expired` when the `resultTtl` of its task is over; EngineUnavailableError
    */
   async status(): Promise<JobStatus> {
     return toJobStatus(await this.#find(), this.id);
   }
 
   /**
-   * What the handler returned (`null` when it returned nothing). Cannot be lost when events are: in doubt the job is
-   * looked up again. Waits for the commit of the transaction that the job was added in.
+   * What the handler returned (`null` when it returned nothing; bytes and streams as a Buffer), wherever it lies. Cannot be lost when
+   * events are: in doubt the job is looked up again. Waits for the commit of the transaction that the job was added in.
    * @throws TaskFailedError with the task's own error as `cause` (code `cancelled` or `expired` when it ended so);
    * ResultTimeoutError; the reason of `signal`; DeadlockError inside a handler; OxbowError `unknown_job` when retention has removed the job,
-   * or the transaction was rolled back; OxbowError `invalid_transaction` inside `app.transaction`.
+   * or the transaction was rolled back, `result_expired` when the `resultTtl` of its task is over; OxbowError `invalid_transaction` inside
+   * `app.transaction`; of a result in the result store OxbowError `result_gone`, `result_corrupt`, `result_store_failed`,
+   * `result_store_required`.
    */
   async result(options: ResultOptions = {}): Promise<Result> {
+    return this.#wait(options, (value) => this.#source.results.resolve(value) as Result | Promise<Result>);
+  }
+
+  /**
+   * The bytes that the handler returned; of any other result its JSON text. They are read as they are consumed, and checked: a stream that
+   * is not what was written is destroyed before its end, with an OxbowError `result_corrupt`.
+   * @throws as `result()`
+   */
+  async resultStream(options: ResultOptions = {}): Promise<ResultStream> {
+    return this.#wait(options, (value) => this.#source.results.stream(value));
+  }
+
+  async #wait<Got>(options: ResultOptions, read: (value: unknown) => Got | Promise<Got>): Promise<Got> {
     assertOutsideTask();
     this.#source.engine.transactions?.assertOutside();
     const { timeout, signal } = parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     const { replay } = this.#added;
-    if (replay !== undefined) return this.#replayed(replay);
+    if (replay !== undefined) return read(this.#replayed(replay));
     signal?.throwIfAborted();
-    return new Promise<Result>((resolve, reject) => {
+    return new Promise<Got>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => wait.stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
-      const onAbort = (): void => wait.stop(signal?.reason);
+      const stop = (reason: Error): void => {
+        wait.stop(reason);
+        reject(reason);
+      };
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+      const onAbort = (): void => stop(signal?.reason as Error);
       signal?.addEventListener('abort', onAbort, { once: true });
       wait
         .run()
-        .then((value) => resolve(value as Result), reject)
+        .then(read)
+        .then(resolve, reject)
         .finally(() => {
           clearTimeout(timer);
           signal?.removeEventListener('abort', onAbort);
@@ -138,21 +163,32 @@ export class JobHandle<Result = unknown> {
     return this.#cancel({ end: 'cancelled', ...parseCancelOptions(options, 'cancelled by member.cancel()'), alone: true });
   }
 
+  /**
+   * Removes the job, which has ended, and all that is known of it: its result, its recorded steps, its dead letter. The last job of a run
+   * takes the whole run along. What is recorded under an idempotency key stays until its own time: it keeps the request from being done twice.
+   * One round trip more than `status()`; of a run one for each 100 jobs. What a process that died has left of a run, another call removes.
+   * @throws OxbowError `still_running` when it, or a job of its run, has not ended: then nothing was removed; `in_a_run` for another job of
+   * a run; `unknown_job`, `result_expired`; EngineUnavailableError
+   */
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
+  }
+
   async #cancel(ending: Parameters<typeof cancel>[2]): Promise<boolean> {
     const cancelled = await cancel(this.#source.engine, { queue: this.#queue, id: this.#jobId }, ending);
-    if (cancelled === undefined) throw this.#unknown();
+    if (cancelled === undefined) throw await this.#gone();
     return cancelled;
   }
 
-  #replayed({ kind, task, value }: Replay): Result {
+  #replayed({ kind, task, value }: Replay): unknown {
     const recorded: unknown = JSON.parse(value);
-    if (kind === 'succeeded') return recorded as Result;
+    if (kind === 'succeeded') return recorded;
     throw new TaskFailedError(this.id, task, fromFailureRecord(recorded as FailureRecord));
   }
 
   async #find(): Promise<StoredJob> {
     const job = await this.#source.engine.find(this.#queue, this.#jobId);
-    if (job === undefined) throw this.#unknown();
+    if (job === undefined) throw await this.#gone();
     return job;
   }
 
@@ -164,7 +200,14 @@ export class JobHandle<Result = unknown> {
     if (state === 'open') return undefined;
     // It may have been committed between the two looks.
     if (state === 'committed') return this.#find();
-    throw this.#unknown(state === 'rolled-back' ? 'the transaction that it was added in was rolled back' : undefined);
+    if (state === 'rolled-back') throw this.#unknown('the transaction that it was added in was rolled back');
+    throw await this.#gone();
+  }
+
+  /** Why it is not there, as far as it is known: a `resultTtl` is remembered for a day. */
+  async #gone(): Promise<OxbowError> {
+    const isExpired = await this.#source.retention.isExpired({ queue: this.#queue, id: this.#jobId });
+    return isExpired ? new OxbowError('result_expired', `The result of job ${this.id} is gone: its resultTtl is over.`) : this.#unknown();
   }
 
   #unknown(why = 'the id is wrong, or retention has removed the job'): OxbowError {

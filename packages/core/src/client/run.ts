@@ -5,11 +5,13 @@ import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { InvalidCanvasError, OxbowError } from '../errors.ts';
 import { gather } from '../execution/gathering.ts';
 import { assertOutsideTask } from '../execution/running.ts';
+import type { ResultStream } from '../results/result-stream.ts';
 import { parseCancelOptions, type CancelOptions } from '../task/cancel-options.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Status } from '../task/status.ts';
 import { changesOf } from './changes.ts';
+import { forget } from './forget.ts';
 import { JobHandle, type Added, type HandleSource, type ResultOptions } from './handle.ts';
 import { retryFailed } from './run-retry.ts';
 import { statesOf, type MemberState } from './run-states.ts';
@@ -42,8 +44,20 @@ export class Run<Out = unknown> implements RunHandle<Out> {
   async result(options: ResultOptions = {}): Promise<Out> {
     const value = await this.#job.result(options);
     const run = await this.#run();
-    if (shapeOf(run.plan, run.plan.root).task !== COLLECT) return value as Out;
-    const join = await gather(this.#source.engine, run, run.plan.root, this.#root);
+    return isCollected(run) ? this.#gathered(run) : (value as Out);
+  }
+
+  async resultStream(options: ResultOptions = {}): Promise<ResultStream> {
+    const stream = await this.#job.resultStream(options);
+    const run = await this.#run();
+    if (!isCollected(run)) return stream;
+    stream.destroy();
+    return this.#source.results.stream(await this.#gathered(run));
+  }
+
+  /** The list of a run that ends in a group is read from its members. */
+  async #gathered(run: RunPlace): Promise<Out> {
+    const join = await gather(this.#source, run, run.plan.root, this.#root);
     if (join.kind === 'value') return join.value as Out;
     throw new OxbowError('unknown_job', `The results of run ${this.id} are gone: retention has removed them.`);
   }
@@ -89,6 +103,10 @@ export class Run<Out = unknown> implements RunHandle<Out> {
 
   async cancel(options: string | CancelOptions = {}): Promise<boolean> {
     return this.#job.cancel(parseCancelOptions(options, 'cancelled by run.cancel()'));
+  }
+
+  async forget(): Promise<void> {
+    await forget(this.#source, await this.#find());
   }
 
   member(path: MemberPath): RunMember {
@@ -186,6 +204,10 @@ const NONE: Record<Status, number> = {
   expired: 0,
   skipped: 0,
 };
+
+function isCollected({ plan }: RunPlace): boolean {
+  return shapeOf(plan, plan.root).task === COLLECT;
+}
 
 /** Collectors are no tasks of the canvas. */
 function tasksOf({ plan }: RunPlace): readonly NodeIndex[] {

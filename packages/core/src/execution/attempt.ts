@@ -18,6 +18,8 @@ import type { AttemptContext } from './context.ts';
 
 /** What attempts of one worker share. */
 export interface ExecutionSettings {
+  /** Its name. */
+  readonly app: string;
   readonly log: Logger;
   readonly deps: unknown;
   readonly limits: PayloadLimits;
@@ -50,6 +52,10 @@ export interface Attempt {
   given: unknown;
   /** The outcome is what is recorded under the job's idempotency key: it was checked when it was recorded. */
   replayed: boolean;
+  /** The outcome is a reference to what lies in the result store. */
+  stored: boolean;
+  /** Of a join: some of what it gathered came from the result store. */
+  fromStore: boolean;
   /** Of a join that fails because its members did. */
   origins: readonly FailureOrigin[] | undefined;
   /** What the handler asked to be replaced by. */
@@ -106,6 +112,8 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     input: undefined,
     given: undefined,
     replayed: false,
+    stored: false,
+    fromStore: false,
     origins: undefined,
     replacement: undefined,
     following: undefined,

@@ -5,6 +5,7 @@ import { COLLECT, type Call, type NodeIndex } from '../canvas/plan.ts';
 import { OxbowError } from '../errors.ts';
 import { expired } from '../policies/expiry.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { isReference } from '../results/reference.ts';
 import { withCanvas } from '../task/envelope.ts';
 import { forbiddenKey } from '../task/payload.ts';
 import type { Attempt, Next } from './attempt.ts';
@@ -34,13 +35,15 @@ async function withPlan(attempt: Attempt, canvas: CanvasJob, started: boolean, n
     return enter(attempt, canvas, value, next, started ? run : undefined);
   }
   const needsValue = index !== run.plan.root || shapeOf(run.plan, index).task !== COLLECT || call.l !== undefined;
-  const join = await gather(engine, run, index, attempt.job, needsValue);
+  const needs = !needsValue ? 'end' : message.i === 1 ? 'values' : 'results';
+  const join = await gather(attempt.settings.canvas, run, index, attempt.job, needs);
   if (join.kind === 'ended') {
     attempt.origins = join.origins;
     return join.outcome;
   }
   if (join.kind === 'incomplete')
     throw new OxbowError('run_over', 'Members of the group before it are gone: they were removed before they ended.');
+  attempt.fromStore = join.stored;
   const { delayMs, expiresMs } = shapeOf(run.plan, index);
   const postponed = await delayed(attempt, canvas, delayMs);
   const ended = postponed ?? (expiresMs === undefined ? undefined : await tooLate(attempt, canvas, { run, index, expiresMs }));
@@ -72,7 +75,14 @@ async function tooLate(
 }
 
 /** @param run - when the input given at enqueue is still to be added. */
-function enter(attempt: Attempt, { message }: CanvasJob, value: unknown, next: Next, run?: RunPlace): Promise<Outcome> {
+function enter(attempt: Attempt, canvas: CanvasJob, value: unknown, next: Next, run?: RunPlace): Promise<Outcome> {
+  // What does not go into the input is not read.
+  if (canvas.message.i === 1 || !isReference(value)) return enterWith(attempt, canvas, value, next, run);
+  const reading = Promise.resolve(attempt.settings.canvas.results.resolve(value));
+  return reading.then((read) => enterWith(attempt, canvas, read, next, run));
+}
+
+function enterWith(attempt: Attempt, { message }: CanvasJob, value: unknown, next: Next, run: RunPlace | undefined): Promise<Outcome> {
   const forbidden = forbiddenKey(value, attempt.settings.limits);
   if (forbidden !== undefined) throw new OxbowError('malformed', `The result before it has the forbidden key "${forbidden}".`);
   const { input } = attempt;

@@ -1,6 +1,7 @@
 import type { CompileSettings } from '../canvas/compile.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Cancellations } from '../policies/cancellation.ts';
+import type { StoredResults } from '../results/stored-results.ts';
 import type { FlowAdder } from './flow-adder.ts';
 import type { PlanCache } from './plan-cache.ts';
 
@@ -11,6 +12,7 @@ export interface CanvasRuntime {
   readonly plans: PlanCache;
   readonly compile: CompileSettings;
   readonly cancellations: Cancellations;
+  readonly results: StoredResults;
   /**
    * Enqueues a task or a signature under an id of the caller's choosing.
    * @param again - it may have been enqueued before: then nothing is added.

@@ -1,11 +1,13 @@
 import { assemble, awaited, type FailureView, type Gathered } from '../canvas/gather.ts';
 import { placeOf, shapeOf, type RunPlace } from '../canvas/nodes.ts';
-import type { NodeIndex } from '../canvas/plan.ts';
+import type { NodeIndex, Plan } from '../canvas/plan.ts';
 import { isBarrier } from '../canvas/scopes.ts';
 import type { Engine, FailedChild, JobPlace, StoredJob } from '../engine/engine.ts';
 import { OxbowError, QuorumError, TaskFailedError } from '../errors.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { endRest, markedBy, markerId } from '../policies/run-cancellation.ts';
+import { isReference } from '../results/reference.ts';
+import type { StoredResults } from '../results/stored-results.ts';
 import { decodeEnvelope, type FailedEnd, type FailureOrigin, type StoredFailure } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { fromFailureRecord } from './failure.ts';
@@ -25,49 +27,71 @@ export interface MemberFailure extends FailureView {
 }
 
 export type Join =
-  | { readonly kind: 'value'; readonly value: unknown }
+  /** `stored`: some of it came from the result store. */
+  | { readonly kind: 'value'; readonly value: unknown; readonly stored: boolean }
   | { readonly kind: 'ended'; readonly outcome: Outcome; readonly origins: readonly FailureOrigin[] }
   /** Values are missing, and nothing has failed. */
   | { readonly kind: 'incomplete' };
+
+/** Where what a join gathers lies. */
+export interface JoinSources {
+  readonly engine: Engine;
+  readonly results: StoredResults;
+}
 
 /**
  * What a join gathers from its children.
  *
  * @param place - of the join's job.
- * @param needsValue - false: only whether it has failed.
+ * @param needs - end: only whether it has failed; values: what the engine has, with references to what lies in the result store.
+ * @throws as `StoredResults.resolve`
  */
-export async function gather(engine: Engine, run: RunPlace, join: NodeIndex, place: JobPlace, needsValue = true): Promise<Join> {
+export async function gather(
+  { engine, results }: JoinSources,
+  run: RunPlace,
+  join: NodeIndex,
+  place: JobPlace,
+  needs: 'end' | 'values' | 'results' = 'results',
+): Promise<Join> {
   const needed = awaited(run.plan, join);
-  const values = needsValue ? await valuesOf(engine, run, needed, place) : undefined;
-  if (values !== undefined && values.size === needed.length)
+  const values = needs !== 'end' ? await valuesOf(engine, run, needed, place) : undefined;
+  const put = async (known: Values, failures: ReadonlyMap<NodeIndex, MemberFailure>): Promise<Join> => {
+    const { plan, of, stored } =
+      needs === 'results' ? await resolved(results, run.plan, known) : { plan: run.plan, of: known, stored: false };
     return toJoin(
-      run,
-      join,
-      place,
-      assemble(run.plan, join, (at) => values.get(at), new Map()),
-      new Map(),
+      { run, join, place, stored },
+      assemble(plan, join, (at) => of.get(at), failures),
+      failures,
     );
+  };
+  if (values !== undefined && values.size === needed.length) return put(values, new Map());
   const failed = await engine.failedChildren(place);
-  if (failed.length === 0) return values === undefined ? { kind: 'value', value: null } : { kind: 'incomplete' };
+  if (failed.length === 0) return values === undefined ? { kind: 'value', value: null, stored: false } : { kind: 'incomplete' };
   const cancelled = await cancelledBy(engine, run, join, failed);
   if (cancelled !== undefined) return { kind: 'ended', outcome: cancelled, origins: [] };
   const known = values ?? (await valuesOf(engine, run, needed, place));
-  const failures = await failuresOf(engine, run, failed);
-  return toJoin(
-    run,
-    join,
-    place,
-    assemble(run.plan, join, (at) => known.get(at), failures),
-    failures,
-  );
+  return put(known, await failuresOf(engine, run, failed));
 }
 
-async function valuesOf(
-  engine: Engine,
-  run: RunPlace,
-  needed: readonly NodeIndex[],
-  place: JobPlace,
-): Promise<ReadonlyMap<NodeIndex, { readonly value: unknown }>> {
+type Values = ReadonlyMap<NodeIndex, { readonly value: unknown }>;
+
+/** With results in the place of references: those of calls, and those that a run which is tried again has in its plan. */
+async function resolved(
+  results: StoredResults,
+  plan: Plan,
+  values: Values,
+): Promise<{ readonly plan: Plan; readonly of: Values; readonly stored: boolean }> {
+  const done = plan.nodes.flatMap((node, at) => ('k' in node && isReference(node.k) ? [[at, node] as const] : []));
+  const calls = [...values].filter(([, { value }]) => isReference(value));
+  if (done.length === 0 && calls.length === 0) return { plan, of: values, stored: false };
+  const read = await results.resolveAll([...calls.map(([, { value }]) => value), ...done.map(([, { k }]) => k)]);
+  const of = new Map([...values, ...calls.map(([at], i) => [at, { value: read[i] }] as const)]);
+  const nodes = [...plan.nodes];
+  for (const [i, [at, node]] of done.entries()) nodes[at] = { ...node, k: read[calls.length + i] };
+  return { plan: { ...plan, nodes }, of, stored: true };
+}
+
+async function valuesOf(engine: Engine, run: RunPlace, needed: readonly NodeIndex[], place: JobPlace): Promise<Values> {
   const found = await engine.childValues(
     place,
     needed.map((at) => placeOf(run, at)),
@@ -122,14 +146,19 @@ export function failureIn(stored: StoredJob | undefined): StoredFailure | undefi
   return decoded?.kind === 'envelope' ? decoded.envelope.failure : undefined;
 }
 
+interface Joining {
+  readonly run: RunPlace;
+  readonly join: NodeIndex;
+  readonly place: JobPlace;
+  readonly stored: boolean;
+}
+
 function toJoin(
-  run: RunPlace,
-  join: NodeIndex,
-  place: JobPlace,
+  { run, join, place, stored }: Joining,
   gathered: Gathered<MemberFailure>,
   failures: ReadonlyMap<NodeIndex, MemberFailure>,
 ): Join {
-  if (gathered.kind === 'value') return gathered;
+  if (gathered.kind === 'value') return { ...gathered, stored };
   if (gathered.kind === 'quorum') {
     const fork = run.plan.nodes[gathered.fork];
     const { m, z } = fork as { readonly m: number | readonly NodeIndex[]; readonly z: NodeIndex };

@@ -19,6 +19,11 @@ export interface OnceSettings {
   readonly maxResultBytes: number;
 }
 
+/** What the steps of a job are known by. */
+export function stepsKey(id: string): string {
+  return storeKey('once', id);
+}
+
 /** The steps of one job, in one of its attempts. What a first start finds nothing of is not looked for. */
 export class OnceSteps {
   readonly #job: ActiveJob;
@@ -31,7 +36,7 @@ export class OnceSteps {
 
   constructor(job: ActiveJob, { stores, limits, maxResultBytes }: OnceSettings) {
     this.#job = job;
-    this.#key = storeKey('once', publicId(job.id, job.queue));
+    this.#key = stepsKey(publicId(job.id, job.queue));
     this.#store = stores.steps;
     this.#limits = { ...limits, bytes: Number.MAX_SAFE_INTEGER };
     this.#maxBytes = maxResultBytes;

@@ -7,6 +7,7 @@ import { Cancellations } from '../policies/cancellation.ts';
 import { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { Policy } from '../policies/policy.ts';
+import { StoredResults } from '../results/stored-results.ts';
 import { SignalBus } from '../signals.ts';
 import type { Stores } from '../store/stores.ts';
 import { defineTask } from '../task-options.ts';
@@ -50,7 +51,11 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
 }
 
 /** These jobs are of no run: nothing of it is touched but what says so. */
-const NO_RUNS = { cancellations: new Cancellations(), engine: { transactions: undefined } as Engine } as CanvasRuntime;
+const NO_RUNS = {
+  cancellations: new Cancellations(),
+  engine: { transactions: undefined } as Engine,
+  results: new StoredResults('shop', undefined),
+} as CanvasRuntime;
 
 interface Case {
   readonly job?: Partial<ActiveJob>;
@@ -65,6 +70,7 @@ function makeAttempt(
 ): Attempt {
   const definition = defineTask('charge', { run, ...task }, {}, policies);
   return newAttempt(makeJob(job), {
+    app: 'shop',
     log: pino({ level: 'silent' }),
     deps: 'deps',
     signals: new SignalBus(pino({ level: 'silent' })),

@@ -1,5 +1,4 @@
-import { COLLECT } from '../canvas/plan.ts';
-import { OxbowError, ResultTooLargeError } from '../errors.ts';
+import { OxbowError } from '../errors.ts';
 import { toOutcome, type Cancellation } from '../policies/cancellation.ts';
 import { concurrency } from '../policies/concurrency.ts';
 import { tooManyCrashes } from '../policies/crash-limit.ts';
@@ -15,8 +14,8 @@ import { unique } from '../policies/unique.ts';
 import { postpone } from '../policies/unknown-task.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
-import { byteLength, encodePayload, forbiddenKey } from '../task/payload.ts';
-import { parse, type Schema } from '../task/schema.ts';
+import { forbiddenKey } from '../task/payload.ts';
+import { parse } from '../task/schema.ts';
 import { policyStep, type Attempt, type Next, type Step } from './attempt.ts';
 import { canvasInput } from './canvas-input.ts';
 import { capabilityStep } from './capability-step.ts';
@@ -32,6 +31,7 @@ import { isolate } from './isolate.ts';
 import { heartbeat, timeLimits } from './limits.ts';
 import { isMapCall, parseItems } from './map-call.ts';
 import { replacement } from './replacement.ts';
+import { checkResult } from './result-storing.ts';
 import { outcomeOf } from './settle.ts';
 
 /** Oxbow's own steps around the handler, outer to inner. User policies go between `parse` and the handler. */
@@ -194,27 +194,6 @@ function parseInput(attempt: Attempt, next: Next): Promise<Outcome> {
 async function parseMap(attempt: Attempt, next: Next): Promise<Outcome> {
   attempt.input = await parseItems(attempt.definition?.input, attempt.input, attempt.job.name);
   return next(attempt);
-}
-
-/** What the handler returned must fit the output schema, JSON, and the size limit. */
-async function checkResult(attempt: Attempt, next: Next): Promise<Outcome> {
-  const outcome = await next(attempt);
-  if (attempt.replayed || outcome.kind !== 'succeeded' || outcome.value === undefined || outcome.value === null) return outcome;
-  const { definition, settings, job } = attempt;
-  // Its members were checked, and limits hold per member.
-  if (job.name === COLLECT) return outcome;
-  const value = definition?.output === undefined ? outcome.value : await parseResult(attempt, definition.output, outcome.value);
-  const text = encodePayload(value, 'result', { ...settings.limits, bytes: Number.MAX_SAFE_INTEGER });
-  const bytes = byteLength(text, settings.maxResultBytes);
-  if (bytes > settings.maxResultBytes) throw new ResultTooLargeError(job.name, bytes, settings.maxResultBytes);
-  return { kind: 'succeeded', value };
-}
-
-/** What replaced a job may be of any form. */
-function parseResult(attempt: Attempt, output: Schema, value: unknown): unknown {
-  if (attempt.canvas?.message.rep !== undefined) return value;
-  const { name } = attempt.job;
-  return isMapCall(attempt) ? parseItems(output, value, name, 'invalid_output') : parse(output, value, name, 'invalid_output');
 }
 
 function failed(error: Error): Promise<Outcome> {

@@ -12,6 +12,7 @@ import type { Attempt, Next } from './attempt.ts';
 import { messageIn } from './canvas-job.ts';
 import { gather } from './gathering.ts';
 import { toFlow } from './publication.ts';
+import { toStorable } from './result-storing.ts';
 
 /** Step: a job that was replaced does not run its handler again; its value is what replaced it gives. */
 export function replacement(attempt: Attempt, next: Next): Promise<Outcome> {
@@ -23,7 +24,7 @@ async function gathered(attempt: Attempt, plan: Plan): Promise<Outcome> {
   const { job, settings, canvas } = attempt;
   const { engine, flows } = settings.canvas;
   const run = runOf(job, plan);
-  const join = await gather(engine, run, plan.root, job);
+  const join = await gather(settings.canvas, run, plan.root, job);
   // Its worker died before all of it was there, or before the job waited for it.
   if (join.kind === 'incomplete') return { kind: 'replaced' };
   if (join.kind === 'ended') {
@@ -31,10 +32,13 @@ async function gathered(attempt: Attempt, plan: Plan): Promise<Outcome> {
     attempt.origins = join.origins.map((origin) => ({ ...origin, node, via: undefined, inner: origin.node }));
     return join.outcome;
   }
-  const links = follow(run, plan.root, join.value, undefined);
+  // Stored again as this job's own: what has replaced it may be removed before it.
+  const value = join.stored ? await toStorable(attempt, join.value) : join.value;
+  attempt.stored = join.stored;
+  const links = follow(run, plan.root, value, undefined);
   if (links !== undefined && (await engine.find(links.probe.queue, links.probe.id)) === undefined)
     await flows.add(toFlow(links.drafts), attempt);
-  return { kind: 'succeeded', value: join.value };
+  return { kind: 'succeeded', value };
 }
 
 /** Adds the first jobs of what replaces the job; what a former start has added is not added again. */

@@ -93,8 +93,8 @@ export class ChildRunner {
     this.#running = { call: run.call, context };
     const input = definition?.input === undefined ? run.input : await parse(definition.input, run.input, run.task);
     const value = await runAs(run.task, () => handler(input as never, context as never));
-    // An output schema may take more than JSON, and is the worker's to apply.
-    if (definition?.output === undefined && value !== undefined)
+    // An output schema may take more than JSON, and is the worker's to apply. Bytes go to the result store.
+    if (definition?.output === undefined && value !== undefined && !(value instanceof Uint8Array))
       encodePayload(value, 'result', { ...run.limits, bytes: Number.MAX_SAFE_INTEGER });
     return value;
   }

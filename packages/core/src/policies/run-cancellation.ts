@@ -127,7 +127,8 @@ export function markedBy(marker: unknown): Cancellation | undefined {
   return decoded?.kind === 'envelope' ? toCancellation(decoded.envelope.input) : undefined;
 }
 
-function callsOf(run: RunPlace): readonly JobPlace[] {
+/** Its jobs but the last. */
+export function callsOf(run: RunPlace): readonly JobPlace[] {
   return run.plan.nodes.flatMap((node, at) => (isCall(node) && at !== run.plan.root ? [placeOf(run, at)] : []));
 }
 
@@ -181,7 +182,7 @@ async function endedSo(engine: Engine, { queue, id }: JobPlace, { end }: Ending)
 }
 
 /** The run that ends in the job, and the one that replaces it. */
-function runsOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlace[] {
+export function runsOf(job: Pick<StoredJob, 'id' | 'queue' | 'data'>): readonly RunPlace[] {
   const message = messageOf(job);
   const own = message?.p === undefined && message?.plan !== undefined ? [{ plan: message.plan, rootId: job.id, rootQueue: job.queue }] : [];
   return [...own, ...replacementOf(job)];

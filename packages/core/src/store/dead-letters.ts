@@ -58,6 +58,8 @@ export interface DeadLetterStore {
    * jobs. Returns how many letters its group has now.
    */
   add(letter: { readonly id: string; readonly kind: DeadLetterKind }, limits: DeadLetterLimits): Promise<number>;
+  /** Lets some of what is over the limits go, with its failed jobs; returns how many: 0 when there is no more. */
+  prune(limits: DeadLetterLimits): Promise<number>;
   /** Newest first. */
   page(query: DeadLetterQuery): Promise<readonly DeadLetterEntry[]>;
   find(id: string): Promise<DeadLetterEntry | undefined>;

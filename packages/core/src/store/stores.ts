@@ -3,16 +3,19 @@ import type { BlockedJobStore } from './blocked-jobs.ts';
 import type { DeadLetterStore } from './dead-letters.ts';
 import type { LeaseStore } from './leases.ts';
 import type { RecordStore } from './records.ts';
+import type { RetentionStore } from './retention.ts';
 import { redisBlockedJobs } from './redis/blocked-jobs.ts';
 import { redisDeadLetters } from './redis/dead-letters.ts';
 import type { RateStore } from './rates.ts';
 import { redisLeases } from './redis/leases.ts';
+import { redisRetention } from './redis/retention.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
 import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
 import { sqlDeadLetters } from './sql/dead-letters.ts';
 import { redisRates } from './redis/rates.ts';
 import { sqlLeases } from './sql/leases.ts';
+import { sqlRetention } from './sql/retention.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
 import type { StepStore } from './steps.ts';
@@ -26,6 +29,7 @@ export interface Stores {
   readonly deadLetters: DeadLetterStore;
   readonly blockedJobs: BlockedJobStore;
   readonly rates: RateStore;
+  readonly retention: RetentionStore;
 }
 
 /** Nothing is connected yet. */
@@ -41,6 +45,7 @@ function redisStores(server: RedisStoreServer): Stores {
     steps: redisSteps(server),
     deadLetters: redisDeadLetters(server),
     blockedJobs: redisBlockedJobs(server),
+    retention: redisRetention(server),
   };
 }
 
@@ -52,5 +57,6 @@ function sqlStores(server: SqlStoreServer): Stores {
     steps: sqlSteps(server),
     deadLetters: sqlDeadLetters(server),
     blockedJobs: sqlBlockedJobs(server),
+    retention: sqlRetention(server),
   };
 }

@@ -45,10 +45,10 @@ export function isForbiddenKey(key: string): boolean {
   return FORBIDDEN.has(key);
 }
 
-/** The path of the first forbidden key in data that another program wrote, or undefined. */
+/** The path of the first forbidden key in data that another program wrote, or undefined. Bytes, which are a result, have none. */
 export function forbiddenKey(value: unknown, limits: PayloadLimits): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const walk = new Walk(limits);
+  const walk = new Walk(limits, true);
   const bad = walk.check(value, 0);
   return bad === undefined || walk.code === 'payload_too_large' ? undefined : walk.path.reverse().join('.');
 }
@@ -58,10 +58,13 @@ class Walk {
   readonly path: string[] = [];
   code: 'serialization' | 'payload_too_large' = 'serialization';
   readonly #limits: PayloadLimits;
+  readonly #bytes: boolean;
   #keys = 0;
 
-  constructor(limits: PayloadLimits) {
+  /** @param bytes - whether they may be there. */
+  constructor(limits: PayloadLimits, bytes = false) {
     this.#limits = limits;
+    this.#bytes = bytes;
   }
 
   check(value: unknown, depth: number): string | undefined {
@@ -81,6 +84,7 @@ class Walk {
   #checkObject(value: object, depth: number): string | undefined {
     if (depth > this.#limits.depth) return this.#tooLarge(`is nested deeper than ${this.#limits.depth} levels (or refers to itself).`);
     if (Array.isArray(value)) return this.#checkItems(value, depth);
+    if (this.#bytes && value instanceof Uint8Array) return undefined;
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
       return `is a ${value.constructor?.name ?? 'class instance'}, which JSON does not carry back. Send plain objects, arrays, strings and numbers (a date as its ISO string).`;

@@ -134,6 +134,8 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
   'serialization',
   'payload_too_large',
   'result_too_large',
+  'result_store_required',
+  'result_gone',
   'deadlock',
   'invalid_canvas',
   'quorum',

@@ -56,14 +56,14 @@ export interface FixtureMessage {
   readonly orphans?: readonly string[];
   readonly offsetMs?: number;
   readonly running?: number;
-  /** Of `locked`. */
+  /** Of `locked`, and of `leads`. */
   readonly fence?: number;
   /** Of `worker:blocked`. */
   readonly ms?: number;
   readonly jobs?: readonly { readonly id: string; readonly task: string }[];
   /** Of `ended`. */
   readonly status?: Omit<JobStatus, 'enqueuedAt'>;
-  /** Of `run-ended`: the code of the error; undefined: it has succeeded. */
+  /** Of `run-ended`: the code of the error; undefined: it has succeeded. Of `leads-no-more`: of the reason. */
   readonly code?: string;
 }
 
@@ -76,7 +76,7 @@ interface FixtureOptions {
   readonly imports?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** @defaultValue 'worker' */
-  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters';
+  readonly fixture?: 'worker' | 'canvas' | 'records' | 'dead-letters' | 'leader';
 }
 
 const START_MS = 60_000;

@@ -9,8 +9,11 @@ import { toError, toFailureRecord } from '../execution/failure.ts';
 import { settleFailure } from '../execution/idempotency.ts';
 import { startReplacement } from '../execution/replacement.ts';
 import { cancelRest } from '../execution/rest-cancellation.ts';
+import { settingsOf } from '../policies/capability.ts';
 import type { Outcome } from '../policies/outcome.ts';
+import { resultTtl } from '../policies/result-ttl.ts';
 import { bury } from './burial.ts';
+import { persist } from './persist.ts';
 import { publicId } from '../task/id.ts';
 import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
@@ -26,7 +29,7 @@ const RETRY_MS = 500;
 export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise<Verdict> {
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'complete', value: outcome.value, flow: attempt.following, ...forgetting(attempt) };
+      return succeed(outcome.value, attempt);
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
@@ -38,6 +41,17 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'expired':
       return fail(outcome.kind, outcome.error, attempt);
   }
+}
+
+/** How long it stays is written down before it ends: so it is known of every job that has ended. */
+function succeed(value: unknown, attempt: Attempt): Verdict | Promise<Verdict> {
+  const verdict = { kind: 'complete', value, flow: attempt.following, ...forgetting(attempt) } as const;
+  const ttlMs = settingsOf(attempt.definition, resultTtl);
+  if (ttlMs === undefined) return verdict;
+  return persist(attempt, () => attempt.settings.stores.retention.keep(attempt.job, ttlMs)).then(() => {
+    crashpoint('kept-before-complete');
+    return verdict;
+  });
 }
 
 /** Steps of a job that has succeeded are not asked for again. */

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Engine, KeepFinished, Lane } from '../engine/engine.ts';
+import type { Engine, Lane, LaneOptions } from '../engine/engine.ts';
 import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
@@ -13,6 +13,7 @@ import { CancellationWatch } from './cancellation-watch.ts';
 import { ClockWatch } from './engine-watch.ts';
 import { Deferred } from './deferred.ts';
 import { LaneWatch } from './lane-watch.ts';
+import type { Leader } from './leader.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
@@ -27,9 +28,13 @@ export interface WorkerSource {
   readonly signals: SignalBus;
   readonly log: Logger;
   readonly policies: readonly Policy[];
-  readonly keepSucceeded: KeepFinished | undefined;
-  readonly keepFailed: KeepFinished | undefined;
+  /** What its lanes let go whenever a job ends; asked once, at the start. */
+  readonly retention: () => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
+  /** Tells the janitor of queues. */
+  readonly serve: (queues: readonly string[]) => Promise<void>;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
+  /** Of the app: it leads while one of its workers is started. */
+  readonly leader: Pick<Leader, 'enter' | 'leave'>;
   /** In the child of an isolated task: it does not start. */
   readonly idle: boolean;
   /** Closes the app, after the drain of a worker that owns its process. */
@@ -69,6 +74,7 @@ export class Worker<Deps = unknown> {
   #draining: Promise<Drained> | undefined;
   #deps: Deps | undefined;
   #startedUp = false;
+  #entered = false;
   #phase: WorkerPhase = 'new';
 
   /** @internal */
@@ -169,9 +175,21 @@ export class Worker<Deps = unknown> {
     this.#laneWatch.start(this.#lanes);
     this.#loop.start();
     this.#phase = 'running';
+    this.#entered = true;
+    void this.#serve();
+    this.#source.leader.enter(this.#settings.lockDurationMs);
     if (this.#clock.skewed) this.#setFetching(false);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
+  }
+
+  /** Without the janitor, jobs go when the next one ends. */
+  async #serve(): Promise<void> {
+    try {
+      await this.#source.serve([...this.#settings.queues.keys()]);
+    } catch (error) {
+      this.#errors.error(error as Error, 'the janitor was not told of the queues of this worker');
+    }
   }
 
   async #waitForEngine(): Promise<void> {
@@ -194,20 +212,22 @@ export class Worker<Deps = unknown> {
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
+    const retention = this.#source.retention();
     return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
       const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
-      return Array.from({ length: count }, (_, i) => this.#openLane(queue, share(concurrency, count, i), runner));
+      return Array.from({ length: count }, (_, i) =>
+        this.#openLane(queue, { concurrency: share(concurrency, count, i), retention, runner }),
+      );
     });
   }
 
-  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
+  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      keepSucceeded: this.#source.keepSucceeded,
-      keepFailed: this.#source.keepFailed,
+      ...retention,
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
@@ -240,12 +260,14 @@ export class Worker<Deps = unknown> {
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
+    const left = this.#entered ? this.#source.leader.leave() : undefined;
     const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
     const orphans = await this.#settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
     await this.#children.close();
+    await left;
     this.#phase = 'drained';
     const drained: Drained = { orphans };
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
@@ -284,6 +306,12 @@ export class Worker<Deps = unknown> {
       clearTimeout(timer);
     }
   }
+}
+
+interface LaneShare {
+  readonly concurrency: number;
+  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
+  readonly runner: AttemptRunner;
 }
 
 /** `total` split over `count` as evenly as whole numbers go. */

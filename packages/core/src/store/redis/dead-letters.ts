@@ -5,7 +5,7 @@ import type { DeadLetterEntry, DeadLetterGroup, DeadLetterStore } from '../dead-
  * `d:all` and `d:f:<fingerprint>`: letters by time. `d:e`: a letter's fingerprint. `d:g`: a group's kind (JSON) and when it was
  * founded; it goes with its last letter. All of them go when nobody has written for longer than letters are kept.
  */
-const SETUP = `
+export const DEAD_LETTER_SETUP = `
 local call = redis.call
 local root = KEYS[1] .. 'd:'
 local all, entries, groups = root .. 'all', root .. 'e', root .. 'g'
@@ -17,7 +17,9 @@ local function forget(id)
   call('HDEL', entries, id)
   call('ZREM', of(fingerprint), id)
   if call('EXISTS', of(fingerprint)) == 0 then call('HDEL', groups, fingerprint) end
-end
+end`;
+
+const SETUP = `${DEAD_LETTER_SETUP}
 local function purge(id, queues)
   forget(id)
   local job, queue = string.match(id, '^(.*)@([^@]*)$')
@@ -32,22 +34,40 @@ const NOW = `
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)`;
 
+/** Of what is over the limits `most` at a time. */
+const PRUNE = `
+local function prune(age, count, most, queues)
+  local removed = 0
+  for _, old in ipairs(call('ZRANGEBYSCORE', all, '-inf', now - age, 'LIMIT', 0, most)) do
+    purge(old, queues)
+    removed = removed + 1
+  end
+  local over = math.min(most, call('ZCARD', all) - count)
+  if over > 0 then
+    for _, old in ipairs(call('ZRANGE', all, 0, over - 1)) do
+      purge(old, queues)
+      removed = removed + 1
+    end
+  end
+  return removed
+end`;
+
 /** ARGV: id, fingerprint, kind (JSON), age in ms, count, what keys of jobs begin with. */
-const ADD = `${SETUP}${NOW}
+const ADD = `${SETUP}${NOW}${PRUNE}
 local id, fingerprint = ARGV[1], ARGV[2]
-local age, count, most = tonumber(ARGV[4]), tonumber(ARGV[5]), 100
+local age = tonumber(ARGV[4])
 if call('HGET', entries, id) ~= fingerprint then forget(id) end
 call('ZADD', all, now, id)
 call('HSET', entries, id, fingerprint)
 call('ZADD', of(fingerprint), now, id)
 call('HSETNX', groups, fingerprint, now .. ':' .. ARGV[3])
-for _, old in ipairs(call('ZRANGEBYSCORE', all, '-inf', now - age, 'LIMIT', 0, most)) do purge(old, ARGV[6]) end
-local over = math.min(most, call('ZCARD', all) - count)
-if over > 0 then
-  for _, old in ipairs(call('ZRANGE', all, 0, over - 1)) do purge(old, ARGV[6]) end
-end
+prune(age, tonumber(ARGV[5]), 100, ARGV[6])
 for _, key in ipairs({ all, entries, groups, of(fingerprint) }) do call('PEXPIRE', key, age + 60000) end
 return call('ZCARD', of(fingerprint))`;
+
+/** ARGV: age in ms, count, what keys of jobs begin with. */
+const PRUNE_ALL = `${SETUP}${NOW}${PRUNE}
+return prune(tonumber(ARGV[1]), tonumber(ARGV[2]), 100, ARGV[3])`;
 
 /** ARGV: limit, time and id of the cursor, fingerprint, task, queue ('' each for any). Returns id, time, fingerprint, task in turn. */
 const PAGE = `${SETUP}
@@ -109,6 +129,7 @@ export function redisDeadLetters(server: RedisStoreServer): DeadLetterStore {
   return {
     add: async ({ id, kind }, { ageMs, count }) =>
       (await server.run(ADD, [id, kind.fingerprint, JSON.stringify(kind), ageMs, count, server.queues])) as number,
+    prune: async ({ ageMs, count }) => (await server.run(PRUNE_ALL, [ageMs, count, server.queues])) as number,
     page: async ({ limit, before, fingerprint = '', task = '', queue = '' }) => {
       const flat = (await server.run(PAGE, [limit, before?.at ?? '', before?.id ?? '', fingerprint, task, queue])) as string[];
       return inRows(flat, 4).map(([id = '', at, print = '', its = '']) => ({ id, at: Number(at), fingerprint: print, task: its }));

@@ -37,7 +37,7 @@ BEGIN
 END;
 $$;
 
-CREATE OR REPLACE FUNCTION oxbow_add_dead_letter(p_id text, p_fingerprint text, p_kind jsonb, p_age_ms bigint, p_count integer) RETURNS integer
+CREATE OR REPLACE FUNCTION oxbow_prune_dead_letters(p_age_ms bigint, p_count integer) RETURNS integer
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   v_now  bigint;
@@ -45,18 +45,31 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('oxbow_dead_letter'), 0);
   v_now := oxbow_now_ms();
-  INSERT INTO oxbow_dead_letter_group VALUES (p_fingerprint, p_kind, v_now) ON CONFLICT DO NOTHING;
-  INSERT INTO oxbow_dead_letter VALUES (p_id, p_fingerprint, p_kind->>'task', substring(p_id FROM '[^@]*$'), v_now)
-  ON CONFLICT (id) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, task = EXCLUDED.task, at_ms = EXCLUDED.at_ms;
   SELECT array_agg(id) INTO v_over FROM (
     (SELECT id FROM oxbow_dead_letter WHERE at_ms <= v_now - p_age_ms ORDER BY at_ms, id LIMIT 100)
     UNION
     (SELECT id FROM oxbow_dead_letter ORDER BY at_ms, id
       LIMIT GREATEST(0, LEAST(100, (SELECT count(*) FROM oxbow_dead_letter) - p_count)))
   ) AS old;
-  IF v_over IS NOT NULL THEN
-    PERFORM oxbow_purge_dead_letters(v_over);
+  IF v_over IS NULL THEN
+    RETURN 0;
   END IF;
+  PERFORM oxbow_purge_dead_letters(v_over);
+  RETURN cardinality(v_over);
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION oxbow_add_dead_letter(p_id text, p_fingerprint text, p_kind jsonb, p_age_ms bigint, p_count integer) RETURNS integer
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_now bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('oxbow_dead_letter'), 0);
+  v_now := oxbow_now_ms();
+  INSERT INTO oxbow_dead_letter_group VALUES (p_fingerprint, p_kind, v_now) ON CONFLICT DO NOTHING;
+  INSERT INTO oxbow_dead_letter VALUES (p_id, p_fingerprint, p_kind->>'task', substring(p_id FROM '[^@]*$'), v_now)
+  ON CONFLICT (id) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, task = EXCLUDED.task, at_ms = EXCLUDED.at_ms;
+  PERFORM oxbow_prune_dead_letters(p_age_ms, p_count);
   RETURN (SELECT count(*) FROM oxbow_dead_letter WHERE fingerprint = p_fingerprint);
 END;
 $$;`;

@@ -35,6 +35,7 @@ JOIN LATERAL (
 ) AS letters ON letters.count > 0
 ORDER BY letters.last_at_ms DESC`;
 
+const PRUNE = 'SELECT oxbow_prune_dead_letters($1, $2) AS removed';
 const FORGET = 'SELECT pg_advisory_xact_lock(hashtext($2), 0), oxbow_forget_dead_letters($1)';
 const PURGE = 'SELECT oxbow_purge_dead_letters($1) AS removed';
 
@@ -44,6 +45,10 @@ export function sqlDeadLetters(server: SqlStoreServer): DeadLetterStore {
       const params = [id, kind.fingerprint, JSON.stringify(kind), ageMs, count];
       const [row] = await server.query<{ readonly count: number }>(ADD, params);
       return Number(row?.count);
+    },
+    prune: async ({ ageMs, count }) => {
+      const [row] = await server.query<{ readonly removed: number }>(PRUNE, [ageMs, count]);
+      return Number(row?.removed);
     },
     page: async ({ limit, before, fingerprint, task, queue }) => {
       const params = [limit, before?.at ?? null, before?.id ?? null, fingerprint ?? null, task ?? null, queue ?? null];

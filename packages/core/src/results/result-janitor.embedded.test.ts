@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { resultJanitorContract } from './result-janitor.contract.ts';
+
+onEmbedded(resultJanitorContract);

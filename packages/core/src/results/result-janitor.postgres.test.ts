@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { resultJanitorContract } from './result-janitor.contract.ts';
+
+onPostgres(resultJanitorContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { resultJanitorContract } from './result-janitor.contract.ts';
+
+onRedis(resultJanitorContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { resultsContract } from './results.contract.ts';
+
+onEmbedded(resultsContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { resultsContract } from './results.contract.ts';
+
+onRedis(resultsContract);

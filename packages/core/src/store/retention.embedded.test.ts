@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { retentionContract } from './retention.contract.ts';
+
+onEmbedded(retentionContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { leaderContract } from './leader.contract.ts';
+
+onEmbedded(leaderContract);

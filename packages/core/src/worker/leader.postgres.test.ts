@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { leaderContract } from './leader.contract.ts';
+
+onPostgres(leaderContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { leaderContract } from './leader.contract.ts';
+
+onRedis(leaderContract);
