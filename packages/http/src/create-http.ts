@@ -85,7 +85,8 @@ class Routes {
   }
 
   async #result(request: Request, seen: Seen, wait: string | undefined): Promise<Response> {
-    return result(this.#settings, { ...seen, wait, signal: AbortSignal.any([request.signal, this.#closing.signal]) });
+    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+    return result(this.#settings, { ...seen, wait, signal, bodiless: request.method === 'HEAD' });
   }
 
   async #events(request: Request, { handle, status }: Seen): Promise<Response> {
