@@ -1,4 +1,4 @@
-/** `npm run check:docs`: runs the TypeScript blocks of README.md and docs/ (docs.test.ts says how) against the built packages. */
+/** `npm run check:docs`: runs the TypeScript blocks of README.md, docs/ and the packages' own READMEs (docs.test.ts says how) against the built packages. */
 import { onEnd, run } from './run.mjs';
 import { provideRedis } from './servers.mjs';
 

@@ -1,4 +1,4 @@
-/** Every ```ts block of README.md and docs/ is type-checked and run, against the built packages; see doc-blocks.ts. */
+/** Every ```ts block of README.md, docs/ and the packages' own READMEs is type-checked and run, against the built packages; see doc-blocks.ts. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,9 @@ const OUT = '.docs-run';
 const BLOCK_TIMEOUT_MS = 60_000;
 
 const docs = existsSync('docs') ? await readdir('docs', { recursive: true }) : [];
-const pages = ['README.md', ...docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file))].filter((page) =>
+const packages = existsSync('packages') ? await readdir('packages') : [];
+const readmes = packages.map((name) => join('packages', name, 'README.md'));
+const pages = ['README.md', ...readmes, ...docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file))].filter((page) =>
   existsSync(page),
 );
 const blocks = (await Promise.all(pages.map(async (page) => docBlocks(page, await readFile(page, 'utf8'))))).flat().map((block) => {

@@ -1,6 +1,7 @@
-/** Runs inside smoke.mjs's temporary project, against the packed package: one task, enqueued, worked and answered, on the engine of its argument. */
+/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, on the engine of its argument. */
 import { strict as assert } from 'node:assert';
 import { createApp } from '@oxbow/core';
+import { createHttp } from '@oxbow/http';
 import { z } from 'zod';
 
 const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2] });
@@ -13,6 +14,10 @@ const worker = app.worker({ queues: { default: 5 } });
 await worker.start();
 const handle = await double.enqueue({ n: 21 });
 assert.equal(await handle.result({ timeout: '30s' }), 42);
+const http = createHttp(app, { tasks: [double], allowAnonymous: true });
+const answer = await http.handler(new Request(`http://localhost/jobs/${handle.id}/result`));
+assert.equal(await answer.text(), '42');
+await http.close();
 await app.close();
 // Unreferenced: it fires only when something of ours still keeps the process alive.
 setTimeout(() => {

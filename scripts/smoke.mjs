@@ -1,5 +1,5 @@
 /**
- * `npm run smoke`: what a user installs works. Packs @oxbow/core, installs the tarball into an empty project, and runs
+ * `npm run smoke`: what a user installs works. Packs the packages, installs the tarballs into an empty project, and runs
  * smoke-app.mjs there under every Node version that we promise, on every engine at hand.
  */
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +12,11 @@ import { providePostgres, provideRedis } from './servers.mjs';
 /** Besides the Node that runs this script. */
 const NODES = ['22.23.3', '24.21.0'];
 const TIMEOUT_MS = 60_000;
+/** Package → files that it must hold. */
+const PACKAGES = {
+  core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
+  http: ['dist/index.js', 'dist/index.d.ts'],
+};
 
 const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));
 let redis = { reason: 'not asked for' };
@@ -36,7 +41,9 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 async function main() {
   await ensureInstalled();
   await must('turbo', ['run', 'build', '--output-logs=errors-only']);
-  const project = await install(await pack());
+  const tarballs = {};
+  for (const name of Object.keys(PACKAGES)) tarballs[`@oxbow/${name}`] = `file:${await pack(name)}`;
+  const project = await install(tarballs);
   redis = await provideRedis();
   postgres = await providePostgres();
   const servers = Object.entries({ redis, postgres });
@@ -57,26 +64,26 @@ async function smoke(project, node, url) {
 }
 
 /** Resolves to the tarball, once it is seen to hold what it must and nothing else. */
-async function pack() {
-  const output = await must('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: `${root}/packages/core` });
+async function pack(name) {
+  const output = await must('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: `${root}/packages/${name}` });
   const [{ filename, files, size }] = JSON.parse(output.slice(output.indexOf('[')));
   const names = files.map(({ path }) => path);
-  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz']) {
-    if (!names.includes(needed)) throw new Error(`the package lacks ${needed}`);
+  for (const needed of PACKAGES[name]) {
+    if (!names.includes(needed)) throw new Error(`@oxbow/${name} lacks ${needed}`);
   }
   const stray = names.filter((name) => /\.(?:test|test-d|contract)\.|\.tsbuildinfo$/u.test(name));
-  if (stray.length > 0) throw new Error(`the package holds ${stray.join(', ')}`);
+  if (stray.length > 0) throw new Error(`@oxbow/${name} holds ${stray.join(', ')}`);
   console.log(`packed ${filename}: ${names.length} files, ${Math.round(size / 1024)} KiB`);
   return join(folder, filename);
 }
 
-async function install(tarball) {
+async function install(tarballs) {
   const project = join(folder, 'project');
   await mkdir(project);
   const { dependencies, devDependencies } = JSON.parse(await readFile(`${root}/packages/core/package.json`, 'utf8'));
   const wanted = {
     '@electric-sql/pglite': devDependencies['@electric-sql/pglite'],
-    '@oxbow/core': `file:${tarball}`,
+    ...tarballs,
     pg: devDependencies.pg,
     zod: dependencies.zod,
   };

@@ -79,6 +79,7 @@ onEmbedded((engine) => {
       for await (const { event } of eventsOf(response.body as ReadableStream<Uint8Array>)) if (event === 'status') break;
       leave.abort();
       await until('the watch has ended', () => watches.ended === 1, 5000);
+      expect(watches.begun).toBe(1);
     });
 
     it('that leaves while it waits for a result is not waited for', async () => {
@@ -159,7 +160,8 @@ function counted(changes: AsyncGenerator<JobStatus, void, undefined>, watches: W
 async function* flooded(changes: AsyncGenerator<JobStatus, void, undefined>): typeof changes {
   const { value } = await changes.next();
   await changes.return();
-  for (let done = 1; value !== undefined; done++) yield { ...value, progress: { done, total: 1e9, meta: 'x'.repeat(100_000) } };
+  if (value === undefined) return;
+  for (let done = 1; ; done++) yield { ...value, progress: { done, total: 1e9, meta: 'x'.repeat(100_000) } };
 }
 
 /** A client that sends a request and then reads nothing. */

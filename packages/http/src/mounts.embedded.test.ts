@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:http';
+import type { Server } from 'node:http';
 import { promisify } from 'node:util';
 import { createAdaptorServer } from '@hono/node-server';
 import express from 'express';
@@ -37,9 +37,7 @@ const mounts: Readonly<Record<string, (handler: HttpHandler) => Promise<string>>
   },
   Hono: async (handler) => {
     const router = new Hono().all('/api/*', async ({ req }) => handler(req.raw));
-    return addressOf(
-      createAdaptorServer({ fetch: router.fetch, overrideGlobalObjects: false }).listen(0, '127.0.0.1') as ReturnType<typeof createServer>,
-    );
+    return addressOf(createAdaptorServer({ fetch: router.fetch, overrideGlobalObjects: false }).listen(0, '127.0.0.1') as Server);
   },
 };
 

@@ -20,6 +20,7 @@ export const problemCodes = {
   job_ended: { status: 409, title: 'The job has ended already' },
   expired: { status: 410, title: 'The job was not started before it expired' },
   result_expired: { status: 410, title: 'The result has expired' },
+  result_gone: { status: 410, title: 'The stored result is no more' },
   body_too_large: { status: 413, title: 'The body is too large' },
   payload_too_large: { status: 413, title: 'The input is over a limit' },
   unsupported_content_type: { status: 415, title: 'The body must be JSON' },
@@ -29,8 +30,10 @@ export const problemCodes = {
   invalid_key: { status: 422, title: 'The task can make no key of the input' },
   idempotency_mismatch: { status: 422, title: 'Idempotency-Key is already used for another body' },
   internal: { status: 500, title: 'The server has failed' },
+  result_corrupt: { status: 500, title: 'The stored result is not what was written' },
   engine_unavailable: { status: 503, title: 'The queue cannot be reached' },
   engine_refused: { status: 503, title: 'The queue takes nothing for now' },
+  result_store_failed: { status: 503, title: 'The store of results cannot be read' },
   closed: { status: 503, title: 'The server is shutting down' },
 } as const;
 

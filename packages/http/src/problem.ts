@@ -5,7 +5,7 @@ import { problemCodes, type ProblemCode } from './problem-codes.ts';
 /** Enough to see what is wrong: a body can have as many errors as it has items. */
 const MAX_ISSUES = 50;
 const MAX_TEXT = 300;
-const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_SECONDS = '5';
 
 export interface ProblemOptions {
   /** For whoever reads the answer; never holds what a request has sent in, nor what an error said that was not the job's own. */
@@ -60,11 +60,12 @@ export function toProblem(error: unknown): Problem | undefined {
       return new Problem(error.code, { detail: `At ${(error as SerializationError).path.slice(0, MAX_TEXT)}.` });
     case 'not_unique':
       return new Problem('not_unique', { members: { job: (error as NotUniqueError).jobId } });
-    case 'engine_unavailable':
-    case 'engine_refused':
-    case 'closed':
-      return new Problem(error.code, { headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } });
     default:
-      return error.code in problemCodes ? new Problem(error.code as ProblemCode) : undefined;
+      return Object.hasOwn(problemCodes, error.code) ? known(error.code as ProblemCode) : undefined;
   }
+}
+
+/** What is away for now may be asked again. */
+function known(code: ProblemCode): Problem {
+  return new Problem(code, problemCodes[code].status === 503 ? { headers: { 'retry-after': RETRY_AFTER_SECONDS } } : {});
 }
