@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { chain } from '../canvas/chain.ts';
-import type { Engine } from '../engine/engine.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { MemoryResults } from '../testing/memory-results.ts';
 import { until } from '../testing/until.ts';
-import { withEngine } from '../testing/with-engine.ts';
+import { suiteEngine } from '../testing/with-engine.ts';
 import { silent, stages, uniqueName, withApp } from '../testing/with-app.ts';
 import { resultJanitor } from './result-janitor.ts';
 import { resultKey } from './result-key.ts';
@@ -49,16 +48,16 @@ export function resultJanitorContract(engine: TestEngine): void {
 /** Who keeps what, entry by entry. */
 function decisions(test: TestEngine): void {
   describe('what the janitor finds', () => {
+    const engine = suiteEngine(test);
     const age = (ms: number): Date => new Date(Date.now() - ms);
 
-    async function sweep(engine: Pick<Engine, 'findMany'>, app: string, store: MemoryResults, ttlMs?: number): Promise<readonly string[]> {
+    async function sweep(app: string, store: MemoryResults, ttlMs?: number): Promise<readonly string[]> {
       const janitor = resultJanitor({ app, engine, store, log: silent, ttlMs, graceMs: HOUR_MS, everyMs: 1 });
       await janitor.run({ fence: 1, signal: new AbortController().signal });
       return [...store.kept.keys()];
     }
 
     it('is left while it is young, while its job has not ended, while its run is there, while its key is known', async () => {
-      const engine = withEngine(test);
       await engine.open();
       const app = uniqueName();
       const queue = uniqueName('queue');
@@ -74,8 +73,8 @@ function decisions(test: TestEngine): void {
       for (const key of [keyOf('gone'), keyOf('gone-2', 'gone'), keyOf('claimed', undefined, Date.now() - 1)]) put(key, age(2 * HOUR_MS));
       put(`${uniqueName()}/${queue}/gone/1`, age(2 * HOUR_MS));
       const others = [...store.kept.keys()].at(-1);
-      expect(await sweep(engine, app, store)).toEqual([...left, keyOf('young'), others]);
-      expect(await sweep(engine, app, store, HOUR_MS)).toEqual([keyOf('young'), others]);
+      expect(await sweep(app, store)).toEqual([...left, keyOf('young'), others]);
+      expect(await sweep(app, store, HOUR_MS)).toEqual([keyOf('young'), others]);
     });
   });
 

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * The port for result stores: what a task returned that is too large for the engine, or is bytes. `@oxbow/results` has three; another one
  * has to keep these promises, and runs the same contract suite.
@@ -29,8 +31,8 @@ export interface ResultStore {
    * `get` has what was there before. When `source` throws, or the store refuses, it rejects with that, and leaves nothing if it can.
    */
   put(key: string, source: AsyncIterable<Uint8Array>): Promise<StoredBytes>;
-  /** Undefined: there is nothing. It is read as it is consumed; not to consume it to its end is no error. */
-  get(key: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** Undefined: there is nothing. It is read as it is consumed; who does not consume it to its end destroys it. */
+  get(key: string): Promise<Readable | undefined>;
   /** Also what is left of a write that did not end. Nothing there is no error. */
   delete(key: string): Promise<void>;
   /** What lies under the keys that begin with `prefix`, which ends in `/`: in no order, and each write that did not end too. */

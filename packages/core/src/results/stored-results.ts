@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { OxbowError } from '../errors.ts';
 import { partsOf, type Bytes } from './bytes.ts';
 import { isReference, readReference, toReference, type Reference, type ResultKind } from './reference.ts';
@@ -65,7 +66,11 @@ export class StoredResults {
   /** The result as its bytes; errors in the middle of it destroy the stream. @throws as `resolve` */
   async stream(value: unknown): Promise<ResultStream> {
     const reference = readReference(value);
-    if (reference !== undefined) return toResultStream(reference.kind, reference.size, await this.#open(reference));
+    if (reference !== undefined) {
+      const found = await this.#open(reference);
+      const stream = toResultStream(reference.kind, reference.size, verified(reference, found));
+      return stream.once('close', () => found.destroy());
+    }
     const text = Buffer.from(JSON.stringify(value ?? null));
     return toResultStream('json', text.byteLength, partsOf(text, new AbortController().signal));
   }
@@ -84,16 +89,16 @@ export class StoredResults {
   async #read(value: unknown): Promise<unknown> {
     const reference = readReference(value) as Reference;
     const parts: Uint8Array[] = [];
-    for await (const part of await this.#open(reference)) parts.push(part);
+    for await (const part of verified(reference, await this.#open(reference))) parts.push(part);
     const bytes = Buffer.concat(parts);
     return reference.kind === 'bytes' ? bytes : (JSON.parse(bytes.toString()) as unknown);
   }
 
-  async #open(reference: Reference): Promise<AsyncIterable<Uint8Array>> {
+  async #open(reference: Reference): Promise<Readable> {
     const { key } = reference;
     const store = this.#required('The result');
     if (!key.startsWith(this.#prefix)) throw new OxbowError('malformed', `The stored result ${key} is another app’s.`);
-    let found: AsyncIterable<Uint8Array> | undefined;
+    let found: Readable | undefined;
     try {
       found = await store.get(key);
     } catch (error) {
@@ -101,7 +106,7 @@ export class StoredResults {
     }
     if (found === undefined)
       throw new OxbowError('result_gone', `The result is no more in the result store: ${key} has expired, or was deleted.`);
-    return verified(reference, found);
+    return found;
   }
 
   #required(what: string): ResultStore {
@@ -113,9 +118,9 @@ export class StoredResults {
   }
 }
 
-async function* verified({ key, size, sha256 }: Reference, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* verified({ key, size, sha256 }: Reference, found: Readable): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256');
-  const reading = parts[Symbol.asyncIterator]();
+  const reading: AsyncIterator<Uint8Array> = found[Symbol.asyncIterator]();
   let seen = 0;
   try {
     for (;;) {
@@ -129,7 +134,7 @@ async function* verified({ key, size, sha256 }: Reference, parts: AsyncIterable<
       yield part;
     }
   } finally {
-    await reading.return?.();
+    found.destroy();
   }
   if (seen !== size) throw new OxbowError('result_corrupt', `The stored result ${key} has not the ${size} bytes that were written.`);
   if (hash.digest('hex') !== sha256)

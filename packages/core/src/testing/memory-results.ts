@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { ResultStore, StoredEntry } from '../results/result-store.ts';
 
 interface Kept {
@@ -24,10 +25,12 @@ export class MemoryResults implements ResultStore {
     return { size: bytes.byteLength, checksum: createHash('sha256').update(bytes).digest('hex') };
   }
 
-  async get(key: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async get(key: string): Promise<Readable | undefined> {
     this.read.push(key);
     const bytes = this.kept.get(key)?.bytes;
-    return bytes === undefined ? undefined : halves(bytes);
+    if (bytes === undefined) return undefined;
+    const middle = bytes.byteLength >> 1;
+    return Readable.from([bytes.subarray(0, middle), bytes.subarray(middle)]);
   }
 
   async delete(key: string): Promise<void> {
@@ -43,10 +46,4 @@ export class MemoryResults implements ResultStore {
   keysOf(app: string): readonly string[] {
     return [...this.kept.keys()].filter((key) => key.startsWith(`${app}/`));
   }
-}
-
-async function* halves(bytes: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
-  const middle = bytes.byteLength >> 1;
-  yield bytes.subarray(0, middle);
-  yield bytes.subarray(middle);
 }
