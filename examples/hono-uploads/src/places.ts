@@ -28,5 +28,5 @@ export function toFeature({ latitude, longitude, ...properties }: Place): object
 }
 
 function degrees(most: number): z.ZodType<number> {
-  return z.string().trim().min(1).pipe(z.coerce.number().min(-most).max(most));
+  return z.string().trim().min(1).transform(Number).pipe(z.number().min(-most).max(most));
 }
