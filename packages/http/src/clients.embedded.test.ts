@@ -51,7 +51,7 @@ onEmbedded((engine) => {
     const http = open(counting as typeof app, { tasks: [task], ...options });
     const base = await listen(toNodeListener(http.handler));
     const { id } = await task.enqueue();
-    return { app, queue, gate, http, base, id, watches, events: `${base}/jobs/${encodeURIComponent(id)}/events` };
+    return { app, queue, gate, http, base, task, id, watches, events: `${base}/jobs/${encodeURIComponent(id)}/events` };
   }
 
   describe('a client', () => {
@@ -70,6 +70,32 @@ onEmbedded((engine) => {
         'succeeded',
         1,
       ]);
+    });
+
+    it('that is an EventSource goes on at the next process without a gap or a repetition', async () => {
+      const { app, queue, gate, http, task, id } = await scene();
+      const next = open(app, { tasks: [task] });
+      const asked: (string | null)[] = [];
+      let handler = http.handler;
+      const base = await listen(
+        toNodeListener(async (request) => {
+          asked.push(request.headers.get('last-event-id'));
+          return handler(request);
+        }),
+      );
+      const seen: string[] = [];
+      const source = new EventSource(`${base}/jobs/${id}/events`);
+      onTestFinished(() => source.close());
+      source.addEventListener('status', ({ data }) => seen.push((JSON.parse(data as string) as JobStatus).status));
+      await until('the snapshot is there', () => seen.length === 1);
+      handler = next.handler;
+      await http.close();
+      await until('it has connected again', () => asked.length === 2);
+      await work(app, queue);
+      gate.open();
+      await until('the job has ended', () => seen.at(-1) === 'succeeded');
+      expect(seen.filter((status) => status === 'waiting')).toEqual(['waiting']);
+      expect([asked[0], asked[1]]).toEqual([null, expect.stringMatching(/^[\w-]{16}$/u)]);
     });
 
     it('that leaves an event stream releases the job at once', async () => {

@@ -6,7 +6,7 @@ import { enqueue } from './enqueue.ts';
 import { EventStream, eventIdOf } from './event-stream.ts';
 import { hasEnded, seeJob, toView, type Seen } from './job-view.ts';
 import { resolveHttpOptions, type HttpApp, type HttpOptions, type HttpSettings } from './options.ts';
-import { Problem, toProblem } from './problem.ts';
+import { Problem, toPlainProblem, toProblem } from './problem.ts';
 import { result } from './result.ts';
 
 /** Never rejects: what goes wrong is an answer. */
@@ -36,7 +36,8 @@ class Routes {
   readonly #settings: HttpSettings;
   readonly #router: Hono;
   readonly #streams = new Set<EventStream>();
-  readonly #closing = new AbortController();
+  readonly #waits = new Set<AbortController>();
+  #closed = false;
 
   constructor(settings: HttpSettings) {
     this.#settings = settings;
@@ -55,13 +56,13 @@ class Routes {
   }
 
   async answer(request: Request): Promise<Response> {
-    if (this.#closing.signal.aborted)
-      return new Problem('closed', { headers: { 'retry-after': '5' } }).response(this.#settings.problemsUrl);
+    if (this.#closed) return toPlainProblem('closed').response(this.#settings.problemsUrl);
     return this.#router.fetch(request);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    for (const wait of this.#waits) wait.abort();
     await Promise.all([...this.#streams].map((stream) => stream.end()));
   }
 
@@ -85,8 +86,17 @@ class Routes {
   }
 
   async #result(request: Request, seen: Seen, wait: string | undefined): Promise<Response> {
-    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
-    return result(this.#settings, { ...seen, wait, signal, bodiless: request.method === 'HEAD' });
+    // Not AbortSignal.any: a signal that lives as long as the server keeps a trace of every one that was made of it.
+    const leave = new AbortController();
+    const onLeave = (): void => leave.abort();
+    request.signal.addEventListener('abort', onLeave, { once: true });
+    this.#waits.add(leave);
+    try {
+      return await result(this.#settings, { ...seen, wait, signal: leave.signal, bodiless: request.method === 'HEAD' });
+    } finally {
+      this.#waits.delete(leave);
+      request.signal.removeEventListener('abort', onLeave);
+    }
   }
 
   async #events(request: Request, { handle, status }: Seen): Promise<Response> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JobStatus } from '@oxbow/core';
 
 const HEARTBEAT = ': alive\n\n';
+const encoder = new TextEncoder();
 /** What a client waits before it connects again. */
 const RETRY = 'retry: 1000\n\n';
 
@@ -33,7 +34,6 @@ export function eventIdOf(status: JobStatus): string {
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
   readonly #options: EventStreamOptions;
-  readonly #encoder = new TextEncoder();
   readonly #heartbeat: NodeJS.Timeout;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #seen: string | undefined;
@@ -101,7 +101,7 @@ export class EventStream {
 
   #send(text: string): void {
     if (this.#hasRoom()) this.#takenAt = performance.now();
-    this.#controller?.enqueue(this.#encoder.encode(text));
+    this.#controller?.enqueue(encoder.encode(text));
   }
 
   #hasRoom(): boolean {

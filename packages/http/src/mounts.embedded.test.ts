@@ -21,6 +21,12 @@ const mounts: Readonly<Record<string, (handler: HttpHandler) => Promise<string>>
   'node:http': async (handler) => listen(toNodeListener(handler)),
   'Express, below a path': async (handler) => listen(express().use('/api', toNodeListener(handler))),
   'Express, behind express.json()': async (handler) => listen(express().use(express.json()).use('/api', toNodeListener(handler))),
+  'Express, behind express.raw()': async (handler) =>
+    listen(
+      express()
+        .use(express.raw({ type: () => true }))
+        .use('/api', toNodeListener(handler)),
+    ),
   Fastify: async (handler) => {
     const server = fastify();
     onTestFinished(() => server.close());

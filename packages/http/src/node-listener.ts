@@ -16,7 +16,7 @@ interface Mounted extends IncomingMessage {
 
 /**
  * A listener for Node's HTTP servers. Below Express's `app.use('/api', listener)` the handler sees the whole path, so its `basePath`
- * is `/api`; a body that `express.json()` has read already is taken from there.
+ * is `/api`; a body that `express.json()` or `express.raw()` has read already is taken from there.
  */
 export function toNodeListener(handler: HttpHandler): NodeListener {
   const listen = getRequestListener(
@@ -28,7 +28,12 @@ export function toNodeListener(handler: HttpHandler): NodeListener {
   );
   return (request: Mounted, response) => {
     if (request.originalUrl !== undefined) request.url = request.originalUrl;
-    if (request.readableDidRead && request.body !== undefined) request.rawBody ??= Buffer.from(JSON.stringify(request.body));
+    if (request.readableDidRead && request.body !== undefined) request.rawBody ??= toBytes(request.body);
     void listen(request, response);
   };
+}
+
+/** What `express.raw()` has read, or what `express.json()` made of it. */
+function toBytes(body: unknown): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
 }

@@ -61,11 +61,11 @@ export function toProblem(error: unknown): Problem | undefined {
     case 'not_unique':
       return new Problem('not_unique', { members: { job: (error as NotUniqueError).jobId } });
     default:
-      return Object.hasOwn(problemCodes, error.code) ? known(error.code as ProblemCode) : undefined;
+      return Object.hasOwn(problemCodes, error.code) ? toPlainProblem(error.code as ProblemCode) : undefined;
   }
 }
 
-/** What is away for now may be asked again. */
-function known(code: ProblemCode): Problem {
+/** With nothing but its code; what is away for now may be asked again. */
+export function toPlainProblem(code: ProblemCode): Problem {
   return new Problem(code, problemCodes[code].status === 503 ? { headers: { 'retry-after': RETRY_AFTER_SECONDS } } : {});
 }

@@ -167,6 +167,27 @@ export function routesContract(engine: TestEngine): void {
       expect(await problemOf(await at(links.result))).toMatchObject({ status: 409, code: 'cancelled' });
     });
 
+    it('tells a job that runs, which then ends as cancelled', async () => {
+      const { app, queue, base } = await scene();
+      const gate = new Gate();
+      const listening = app.task(`listening-${queue}`, {
+        queue,
+        run: async (_: undefined, ctx) => {
+          await gate.pass();
+          await new Promise((_resolve, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error)));
+        },
+      });
+      const own = await serve(app, { tasks: [listening] });
+      const { id } = await listening.enqueue();
+      await work(app, queue);
+      await until('the handler runs', () => gate.arrived === 1);
+      gate.open();
+      const response = await fetch(`${own}/jobs/${id}`, { method: 'DELETE' });
+      expect([200, 202]).toContain(response.status);
+      expect(await problemOf(await fetch(`${own}/jobs/${id}/result?wait=20`))).toMatchObject({ status: 409, code: 'cancelled', job: id });
+      expect((await fetch(`${base}/jobs/${id}`)).status).toBe(404);
+    });
+
     it('is 409 for a job that has ended otherwise', async () => {
       const { app, queue, gate, accepted, at } = await scene();
       const { id, links } = await accepted({ a: 1, b: 2 });
