@@ -3,9 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresResults, type PostgresResults } from './postgres-results.ts';
 import { storeContract } from './store.contract.ts';
+import { postgresUrl as url } from './testing/postgres.ts';
 
-const url = process.env['OXBOW_TEST_POSTGRES_URL'] ?? '';
-if (url === '' && process.env['CI'] !== undefined) throw new Error('OXBOW_TEST_POSTGRES_URL is not set: in CI nothing is left out.');
 const schema = `results_${randomBytes(6).toString('hex')}`;
 const table = `${schema}.results`;
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type * as Pg from 'pg';
 import { OxbowError, type ResultStore, type StoredEntry } from '@oxbow/core';
 import { z } from 'zod';
 import { Digest } from './digest.ts';
@@ -99,6 +100,7 @@ class Tables implements PostgresResults {
   }
 
   async delete(key: string): Promise<void> {
+    partsOfKey(key);
     await this.#query(`DELETE FROM ${this.#results} WHERE key = $1`, [key]);
   }
 
@@ -188,7 +190,7 @@ class Tables implements PostgresResults {
   }
 }
 
-async function importPg(): Promise<typeof import('pg')> {
+async function importPg(): Promise<typeof Pg> {
   try {
     return await import('pg');
   } catch (cause) {

@@ -16,7 +16,7 @@ storeContract('an S3 bucket', () => s3Results(server.options), { abandon: undefi
 describe('results in a bucket', () => {
   it('lie under a prefix, when one is given, and come with a client of one’s own', async () => {
     const { bucket, endpoint = '', region = '', credentials = { accessKeyId: '', secretAccessKey: '' } } = server.options;
-    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+    const client = new S3Client({ endpoint, region, credentials: { ...credentials }, forcePathStyle: true });
     const below = s3Results({ bucket, client, prefix: 'below/' });
     await below.put('app/q/j/1', one('x'));
     const found = [];

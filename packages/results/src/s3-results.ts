@@ -111,7 +111,8 @@ class Bucket {
       new sdk.S3Client({
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined ? {} : { endpoint }),
-        ...(credentials === undefined ? {} : { credentials }),
+        // A copy: the SDK writes into it.
+        ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
         forcePathStyle: forcePathStyle ?? endpoint !== undefined,
         // What core checks itself, and servers other than Amazon’s often do not know.
         requestChecksumCalculation: 'WHEN_REQUIRED',

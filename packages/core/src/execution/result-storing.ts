@@ -32,10 +32,13 @@ export async function toStorable(attempt: Attempt, value: unknown): Promise<unkn
   if (isBytes(value)) return store(attempt, 'bytes', value);
   if (isReference(value))
     throw new SerializationError(`result.${REFERENCE}`, 'is a forbidden key: it is what a reference to a stored result has.');
-  const text = encodePayload(value, 'result', { ...settings.limits, bytes: Number.MAX_SAFE_INTEGER });
+  const hasStore = settings.canvas.results.store !== undefined;
+  // What is large has many keys, too.
+  const limits = hasStore ? { ...settings.limits, keys: Number.MAX_SAFE_INTEGER } : settings.limits;
+  const text = encodePayload(value, 'result', { ...limits, bytes: Number.MAX_SAFE_INTEGER });
   const bytes = byteLength(text, settings.maxResultBytes);
   if (bytes <= settings.maxResultBytes) return value;
-  if (settings.canvas.results.store === undefined) throw new ResultTooLargeError(job.name, bytes, settings.maxResultBytes);
+  if (!hasStore) throw new ResultTooLargeError(job.name, bytes, settings.maxResultBytes);
   return store(attempt, 'json', Buffer.from(text));
 }
 

@@ -44,6 +44,13 @@ export function resultsContract(engine: TestEngine): void {
       expect(JSON.parse(await text(stream))).toEqual({ input: 'a', text: LARGE });
     });
 
+    it('may have any number of keys', async () => {
+      const { app, queue, name, work } = stage();
+      const many = app.task(name('many'), { queue, run: (count: number) => Array.from({ length: count }, (_, key) => ({ key })) });
+      await work();
+      expect(await (await many.enqueue(20_000)).result()).toHaveLength(20_000);
+    });
+
     it('costs a small result nothing', async () => {
       const { app, queue, name, work } = stage();
       const small = app.task(name('small'), { queue, run: () => ({ fine: true }) });

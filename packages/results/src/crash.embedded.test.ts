@@ -1,0 +1,4 @@
+import { describe } from 'vitest';
+import { crashContract } from './crash.contract.ts';
+
+describe('a stored result on the embedded engine', () => crashContract(undefined, () => Promise.resolve()));
