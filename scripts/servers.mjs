@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { freePort, hold, installDebian, onPath } from './servers/process.mjs';
 
+export { provideChromium } from './servers/chromium.mjs';
 export { providePostgres } from './servers/postgres.mjs';
 
 /**

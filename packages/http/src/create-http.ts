@@ -92,7 +92,7 @@ class Routes {
     request.signal.addEventListener('abort', onLeave, { once: true });
     this.#waits.add(leave);
     try {
-      return await result(this.#settings, { ...seen, wait, signal: leave.signal });
+      return await result(this.#settings, { ...seen, wait, signal: leave.signal, bodiless: request.method === 'HEAD' });
     } finally {
       this.#waits.delete(leave);
       request.signal.removeEventListener('abort', onLeave);

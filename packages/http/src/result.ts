@@ -1,5 +1,7 @@
-import { OxbowError, type JobStatus, type TaskFailedError } from '@oxbow/core';
-import { toJson } from './answer.ts';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { OxbowError, type JobStatus, type ResultStream, type TaskFailedError } from '@oxbow/core';
+import { toAnswer, toJson } from './answer.ts';
 import { hasEnded, pathOf, toView, type Seen } from './job-view.ts';
 import type { HttpSettings } from './options.ts';
 import { Problem } from './problem.ts';
@@ -12,18 +14,22 @@ export interface ResultRequest extends Seen {
   readonly wait: string | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Of a HEAD request: no body is read. */
+  readonly bodiless: boolean;
 }
+
+const TYPES: Readonly<Record<ResultStream['kind'], string>> = { json: 'application/json', bytes: 'application/octet-stream' };
 
 /**
  * `GET /jobs/:id/result`: 200 with the result, 202 while there is none, a problem when there will be none.
  * @throws Problem; what `handle.result()` throws
  */
-export async function result(settings: HttpSettings, { handle, status, wait, signal }: ResultRequest): Promise<Response> {
+export async function result(settings: HttpSettings, { handle, status, wait, signal, bodiless }: ResultRequest): Promise<Response> {
   const waitMs = parseWait(wait);
   if (status.status !== 'succeeded' && hasEnded(status)) throw withoutResult(settings, status);
   if (!hasEnded(status) && waitMs === 0) return notYet(settings, status);
   try {
-    return toResult(await handle.result(hasEnded(status) ? { signal } : { timeout: waitMs, signal }));
+    return await toResult(await handle.resultStream(hasEnded(status) ? { signal } : { timeout: waitMs, signal }), bodiless);
   } catch (error) {
     const ended = error as TaskFailedError;
     if (signal.aborted || (OxbowError.is(error) && error.code === 'result_timeout')) return notYet(settings, await handle.status());
@@ -33,9 +39,15 @@ export async function result(settings: HttpSettings, { handle, status, wait, sig
   }
 }
 
-/** The one place where a value becomes a body: a result that is kept as a stream is to be passed on here, with its type and length. */
-function toResult(value: unknown): Response {
-  return toJson(200, value);
+/**
+ * Waits for the first bytes, so that what cannot be read is a problem. What is found to be wrong later ends the connection early.
+ * @throws OxbowError `result_corrupt`, `result_store_failed`
+ */
+async function toResult(stream: ResultStream, bodiless: boolean): Promise<Response> {
+  await once(stream, 'readable');
+  const body = bodiless ? null : (Readable.toWeb(stream) as ReadableStream<Uint8Array>);
+  if (bodiless) stream.destroy();
+  return toAnswer(200, body, { 'content-type': TYPES[stream.kind], 'content-length': String(stream.size) });
 }
 
 function notYet(settings: HttpSettings, status: JobStatus): Response {

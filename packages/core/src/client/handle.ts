@@ -119,18 +119,12 @@ export class JobHandle<Result = unknown> {
     signal?.throwIfAborted();
     return new Promise<Got>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
-      const timer =
-        timeoutMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              const late = new ResultTimeoutError(this.id, timeoutMs);
-              wait.stop(late);
-              reject(late);
-            }, timeoutMs);
-      const onAbort = (): void => {
-        wait.stop(signal?.reason);
-        reject(signal?.reason);
+      const stop = (reason: Error): void => {
+        wait.stop(reason);
+        reject(reason);
       };
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => stop(new ResultTimeoutError(this.id, timeoutMs)), timeoutMs);
+      const onAbort = (): void => stop(signal?.reason as Error);
       signal?.addEventListener('abort', onAbort, { once: true });
       wait
         .run()
