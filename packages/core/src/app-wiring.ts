@@ -62,7 +62,16 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     handles,
     someQueue: () => tasks.someQueue,
   });
-  const enqueue: EnqueueSettings = { engine, stores, signals, limits, queues, policies, canvas, repeats: (task) => tasks.repeats(task.name) };
+  const enqueue: EnqueueSettings = {
+    engine,
+    stores,
+    signals,
+    limits,
+    queues,
+    policies,
+    canvas,
+    repeats: (task) => tasks.repeats(task.name),
+  };
   const signature = <In, Out>(json: unknown): Signature<In, Out> =>
     fromJson<In, Out>(json, canvas, { limits, knows: (task) => tasks.get(task) !== undefined });
   const runtime: CanvasRuntime = {

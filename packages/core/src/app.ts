@@ -318,7 +318,6 @@ export class App<Deps = unknown, Extra extends object = object> {
     return Object.assign(task, { contract }) as unknown as DeclareTask<Deps, Extra>;
   }
 
-
   #register(definition: TaskDefinition): TaskDefinition {
     this.#assertOpen();
     return this.#tasks.add(definition);
