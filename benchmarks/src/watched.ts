@@ -49,7 +49,7 @@ export async function watched(url: string, name: string, jobs: number): Promise<
   await Promise.all(firsts);
   const snapshotsMs = performance.now() - startedAt;
   const bytes = (await heapBytes()) - before;
-  const idleCpu = await cpuShare(() => wait(5000));
+  const idleCpu = await cpuShare(() => wait(2000));
   const loop = monitorEventLoopDelay({ resolution: 5 });
   loop.enable();
   const cpu = process.cpuUsage();
