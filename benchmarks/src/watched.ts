@@ -49,6 +49,8 @@ export async function watched(url: string, name: string, jobs: number): Promise<
   await Promise.all(firsts);
   const snapshotsMs = performance.now() - startedAt;
   const bytes = (await heapBytes()) - before;
+  // Marking and compiling go on for a while after the start.
+  await wait(4000);
   const idleCpu = await cpuShare(() => wait(2000));
   const loop = monitorEventLoopDelay({ resolution: 5 });
   loop.enable();
