@@ -50,8 +50,8 @@ export async function watched(url: string, name: string, jobs: number): Promise<
   const snapshotsMs = performance.now() - startedAt;
   const bytes = (await heapBytes()) - before;
   // Marking and compiling go on for a while after the start.
-  await wait(4000);
-  const idleCpu = await cpuShare(() => wait(2000));
+  await wait(Math.min(4000, jobs));
+  const idleCpu = await cpuShare(() => wait(Math.min(2000, jobs)));
   const loop = monitorEventLoopDelay({ resolution: 5 });
   loop.enable();
   const cpu = process.cpuUsage();
