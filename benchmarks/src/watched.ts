@@ -49,7 +49,9 @@ export async function watched(url: string, name: string, jobs: number): Promise<
   await Promise.all(firsts);
   const snapshotsMs = performance.now() - startedAt;
   const bytes = (await heapBytes()) - before;
-  const idleCpu = await cpuShare(() => wait(5000));
+  // Marking and compiling go on for a while after the start.
+  await wait(Math.min(4000, jobs));
+  const idleCpu = await cpuShare(() => wait(Math.min(2000, jobs)));
   const loop = monitorEventLoopDelay({ resolution: 5 });
   loop.enable();
   const cpu = process.cpuUsage();
