@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
 import { crashContract } from './crash.contract.ts';
 
-describe('a stored result on the embedded engine', () => crashContract(undefined, () => Promise.resolve()));
+describe('a stored result on the embedded engine', () => crashContract({ url: undefined, discard: () => Promise.resolve() }));

@@ -123,11 +123,14 @@ class Bucket {
 
   async put(name: string, pieces: AsyncIterable<Buffer>): Promise<void> {
     const reading = pieces[Symbol.asyncIterator]();
-    const first = await reading.next();
-    const Body = first.done === true ? Buffer.alloc(0) : first.value;
-    const second = Body.byteLength < PART_BYTES ? undefined : await reading.next();
-    if (second === undefined || second.done === true) await this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#at(name), Body }));
-    else await this.#putParts(name, [Body, second.value], reading);
+    const read: Buffer[] = [];
+    while (read.length < 2) {
+      const next = await reading.next();
+      if (next.done === true) break;
+      read.push(next.value);
+    }
+    if (read.length > 1) await this.#putParts(name, read, reading);
+    else await this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#at(name), Body: read[0] ?? Buffer.alloc(0) }));
   }
 
   async get(name: string): Promise<Readable | undefined> {
@@ -157,18 +160,19 @@ class Bucket {
     for await (const { Key: key, Initiated: storedAt } of this.#uploads(prefix)) yield { key, size: 0, storedAt };
   }
 
-  async #putParts(name: string, [first, second]: readonly [Buffer, Buffer], rest: AsyncIterator<Buffer>): Promise<void> {
+  /** @param read - pieces that have been read, which are let go as they are sent. */
+  async #putParts(name: string, read: Buffer[], rest: AsyncIterator<Buffer>): Promise<void> {
     const { UploadId = '' } = await this.#client.send(new this.#sdk.CreateMultipartUploadCommand(this.#at(name)));
     const Parts: { readonly ETag: string | undefined; readonly PartNumber: number }[] = [];
-    const send = async (Body: Buffer): Promise<void> => {
-      const PartNumber = Parts.length + 1;
-      const { ETag } = await this.#client.send(new this.#sdk.UploadPartCommand({ ...this.#at(name), UploadId, PartNumber, Body }));
-      Parts.push({ ETag, PartNumber });
-    };
     try {
-      await send(first);
-      for (let part: IteratorResult<Buffer> = { done: false, value: second }; part.done !== true; part = await rest.next())
-        await send(part.value);
+      for (;;) {
+        const next = read.length > 0 ? { done: false, value: read.shift() } : await rest.next();
+        if (next.done === true || next.value === undefined) break;
+        const PartNumber = Parts.length + 1;
+        const part = { ...this.#at(name), UploadId, PartNumber, Body: next.value };
+        const { ETag } = await this.#client.send(new this.#sdk.UploadPartCommand(part));
+        Parts.push({ ETag, PartNumber });
+      }
       const MultipartUpload = { Parts };
       await this.#client.send(new this.#sdk.CompleteMultipartUploadCommand({ ...this.#at(name), UploadId, MultipartUpload }));
     } catch (error) {
