@@ -39,8 +39,8 @@ onEmbedded((engine) => {
       handle: <Result>(id: string): JobHandle<Result> => {
         const handle = app.handle<Result>(id);
         const changes = handle.changes.bind(handle);
-        const result = handle.result.bind(handle);
-        handle.result = async (given) => {
+        const result = handle.resultStream.bind(handle);
+        handle.resultStream = async (given) => {
           watches.begun++;
           return result(given).finally(() => watches.ended++);
         };
