@@ -19,7 +19,12 @@ export async function footprint(side: Side, url: string): Promise<Readonly<Recor
   const after = await calls(redis);
   const kept = await keptBytes(redis, side.keyPattern);
   redis.disconnect();
-  return { bytesPerJob: bytes, bytesPerKeptJob: kept, tripsToEnqueue: (enqueued - before) / JOBS, tripsToRun: Math.round(((after - ready) / JOBS) * 10) / 10 };
+  return {
+    bytesPerJob: bytes,
+    bytesPerKeptJob: kept,
+    tripsToEnqueue: (enqueued - before) / JOBS,
+    tripsToRun: Math.round(((after - ready) / JOBS) * 10) / 10,
+  };
 }
 
 /** Scripts that clients sent; what scripts call inside is not a round trip. */
