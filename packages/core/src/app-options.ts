@@ -25,7 +25,7 @@ export interface DeadLetterRetention {
 export interface BackgroundOptions {
   /** Calls that run at a time, 1–1000. @defaultValue 10 */
   readonly concurrency?: number;
-  /** Calls that wait for that, 0–100,000; one more is refused (`background_full`). @defaultValue 1000 */
+  /** Calls that wait for that, 0–10,000; one more is refused (`background_full`). @defaultValue 1000 */
   readonly waiting?: number;
   /** How long `app.close()`, and the drain of a worker, waits for them. @defaultValue '5s' */
   readonly drain?: Duration;
@@ -158,7 +158,7 @@ const appOptions = z.strictObject({
   background: z
     .strictObject({
       concurrency: z.int().min(1).max(1000).optional(),
-      waiting: z.int().min(0).max(100_000).optional(),
+      waiting: z.int().min(0).max(10_000).optional(),
       drain: durationOption.optional(),
     })
     .optional(),

@@ -185,7 +185,9 @@ function toEntry(name: string, fn: (call: BackgroundCall) => unknown): Entry {
   const { signal } = controller;
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
-  const call = AsyncResource.bind(() => runOutside(() => fn({ signal })));
+  // As AsyncResource.bind, at half the cost.
+  const context = new AsyncResource('oxbow.background');
+  const call = (): unknown => context.runInAsyncScope(() => runOutside(() => fn({ signal })));
   return { name, call, controller, ended, end, outlasted: false, isLost: false };
 }
 
