@@ -156,7 +156,7 @@ export function storeContract(
       }
       expect(seen).toBe(50 * MIB);
       process.stdout.write(`${name}: 50 MiB in and out, at most ${held.mostMiB.toFixed(1)} MiB of buffers held\n`);
-      expect(held.mostMiB).toBeLessThan(36);
+      expect(held.mostMiB).toBeLessThan(28);
       await store.delete(key);
     });
   });

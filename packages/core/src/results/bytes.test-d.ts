@@ -11,8 +11,8 @@ describe('the type of a result', () => {
     const stream = app.task('stream', { run: () => Readable.from([Buffer.from('x')]) });
     expectTypeOf(stream.enqueue()).resolves.toHaveProperty('result').returns.resolves.toEqualTypeOf<Buffer>();
     const parts = app.task('parts', {
-      run: async function* (_: number): AsyncGenerator<Uint8Array> {
-        yield Buffer.from('x');
+      run: async function* (size: number): AsyncGenerator<Uint8Array> {
+        yield Buffer.alloc(size);
       },
     });
     expectTypeOf(parts.enqueue(1)).resolves.toHaveProperty('result').returns.resolves.toEqualTypeOf<Buffer>();
