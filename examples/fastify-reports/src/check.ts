@@ -39,7 +39,9 @@ async function look(browser: Browser): Promise<void> {
 
   const steps: number[] = [];
   let isReloaded = false;
+  const latest = Date.now() + 60_000;
   while (!(await link.isVisible())) {
+    assert.ok(Date.now() < latest, `no link to a result; the bar went ${steps.join(', ')}`);
     const done = Number(await bar.getAttribute('value'));
     if (done > 0 && done !== steps.at(-1)) steps.push(done);
     if (isReloaded || steps.length < 2) continue;
