@@ -100,11 +100,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       deadLetters: this.#stores.deadLetters,
       closed: this.#closed.signal,
     };
-    const compile: CompileSettings = {
-      task: (name) => this.#taskFacts(name),
-      priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
-      repeats: (name) => this.#repeats(name),
-    };
+    const compile = this.#compileSettings();
     this.#canvas = new CanvasClient({
       app: this.name,
       engine: this.#engine,
@@ -344,9 +340,15 @@ export class App<Deps = unknown, Extra extends object = object> {
     return task === undefined ? undefined : { queue: task.queue, attempts: task.retry.attempts, lone: uniquenessOf(task)?.option };
   }
 
-  #repeats(name: string): void {
-    const task = this.#definitions.get(name);
-    if (task !== undefined) this.#strictness.repeat(task);
+  #compileSettings(): CompileSettings {
+    return {
+      task: (name) => this.#taskFacts(name),
+      priority: (queue, priority) => priorityOf(priority, queue, this.#settings.queues.get(queue)),
+      repeats: (name) => {
+        const task = this.#definitions.get(name);
+        if (task !== undefined) this.#strictness.repeat(task);
+      },
+    };
   }
 
   #taskNamed(name: string): Task<unknown, unknown> {

@@ -13,6 +13,7 @@ import { whenThere } from '../execution/when-there.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { bury } from './burial.ts';
 import { publicId } from '../task/id.ts';
+import { markerId } from '../policies/run-cancellation.ts';
 import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
@@ -27,7 +28,7 @@ const RETRY_MS = 500;
 export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise<Verdict> {
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'complete', value: outcome.value, flow: attempt.following, ...forgetting(attempt) };
+      return { kind: 'complete', value: outcome.value, flow: attempt.following, unless: markerOfRun(attempt), ...forgetting(attempt) };
     case 'retry':
       return { kind: 'retry', error: outcome.error, delayMs: outcome.delayMs };
     case 'put-back':
@@ -39,6 +40,11 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
     case 'expired':
       return fail(outcome.kind, outcome.error, attempt);
   }
+}
+
+/** A run of which somebody was told that it is cancelled does not succeed. */
+function markerOfRun({ job, canvas }: Attempt): string | undefined {
+  return canvas === undefined || canvas.message.p !== undefined ? undefined : markerId(job.id);
 }
 
 /** Steps of a job that has succeeded are not asked for again. */
