@@ -239,7 +239,7 @@ export function deadLettersContract(engine: TestEngine): void {
       };
       const weak = app.task(name('weak'), { queue, run: breaks });
       const settled = app.task(name('settled'), { queue, run: breaks });
-      const strong = app.task(name('strong'), { queue, run: (_: unknown) => 'strong' });
+      const strong = app.task(name('strong'), { queue, run: (input: unknown) => input });
       const replaces = app.task(name('replaces'), {
         queue,
         run: (_: undefined, ctx): string => ctx.replace(group(weak.si('replaced'), strong.si(0))) as never,
@@ -253,14 +253,15 @@ export function deadLettersContract(engine: TestEngine): void {
       broken = false;
       await (await run.retryFailed()).result();
       const letters = await lettersOf(stage, 2);
-      expect(letters.map(({ input }) => input).toSorted()).toEqual(['done without', 'other']);
+      expect(new Set(letters.map(({ input }) => input))).toEqual(new Set(['done without', 'other']));
       expect(letters.map(({ id }) => id)).toContain(other.id);
     });
 
     it('of one job leaves no letter of it', async () => {
       const stage = newStage();
+      const { app } = stage;
       let broken = true;
-      const task = stage.app.task(stage.name('last'), {
+      const task = app.task(stage.name('last'), {
         queue: stage.queue,
         run: () => {
           if (broken) throw new Declined('last');
@@ -272,7 +273,7 @@ export function deadLettersContract(engine: TestEngine): void {
       await run.result().catch(() => undefined);
       broken = false;
       await (await run.retryFailed()).result();
-      await lettersOf(stage, 0);
+      expect((await app.deadLetters.list({ queue: stage.queue })).letters).toEqual([]);
     });
   });
 

@@ -51,7 +51,7 @@ async function withReplacements(engine: Engine, run: RunPlace, calls: readonly N
   const places = calls.map((at) => placeOf(run, at));
   const jobs = await engine.findMany(places);
   const inner = await Promise.all(
-    jobs.map((job) => {
+    jobs.map(async (job) => {
       const rep = job === undefined ? undefined : replacementIn(job);
       return rep === undefined ? [] : withReplacements(engine, rep, callsOf(rep));
     }),

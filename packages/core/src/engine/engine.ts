@@ -97,9 +97,15 @@ export type Verdict = { readonly recorded?: (() => void) | undefined } & Decisio
 type Decision =
   /**
    * `flow` is added in the same atomic step, as by {@link Engine.addFlow}, and only while the job's lock is this lane's. When that is refused
-   * because its run is over, the job is put back: who starts it again finds out.
+   * because its run is over, the job is put back: who starts it again finds out. So it is when the job `unless`, of the same queue, has
+   * failed: in that same step, so that who has seen it fail, and then this one active, knows that it does not complete.
    */
-  | { readonly kind: 'complete'; readonly value: unknown; readonly flow?: readonly FlowJob[] | undefined }
+  | {
+      readonly kind: 'complete';
+      readonly value: unknown;
+      readonly flow?: readonly FlowJob[] | undefined;
+      readonly unless?: string | undefined;
+    }
   /** Final: no attempt follows. `kept`: whatever the job itself says of its removal does not count. */
   | { readonly kind: 'fail'; readonly error: Error; readonly kept?: boolean }
   /** Uses an attempt. `delayMs` undefined: the backoff the job brought itself. */

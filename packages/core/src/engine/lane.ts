@@ -3,7 +3,7 @@ import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq
 import { EngineUnavailableError } from '../errors.ts';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
-import { followUp } from './follow-up.ts';
+import { setFollowUp } from './follow-up.ts';
 import { LaneWorker, park } from './lane-worker.ts';
 import { LostFetches } from './lost-fetches.ts';
 import { isConnectionFailure } from './postgres-errors.ts';
@@ -133,7 +133,8 @@ export class BullLane implements Lane {
       if (verdict.recorded !== undefined) this.#recorded.set(job, verdict.recorded);
       if (verdict.kind === 'putBack') throw await this.#putBack(running, verdict);
       if (verdict.kind !== 'complete') return await settle(running, verdict);
-      if (verdict.flow !== undefined) followUp(job, verdict.flow);
+      const { flow, unless } = verdict;
+      if (flow !== undefined || unless !== undefined) setFollowUp(job, { flow: flow ?? [], unless });
       return verdict.value;
     } finally {
       // A job whose lock was lost can run here twice.

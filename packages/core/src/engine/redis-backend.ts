@@ -1,7 +1,6 @@
 import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { FlowJob } from './engine.ts';
-import { FollowUpRefused, followUpOf } from './follow-up.ts';
+import { FollowUpRefused, followUpOf, type FollowUp } from './follow-up.ts';
 import { RedisActiveJobs } from './redis-active-jobs.ts';
 import { RedisFollowUp, REFUSED } from './redis-follow-up.ts';
 import { isRefusal } from './refusal.ts';
@@ -26,7 +25,7 @@ export class LeanRedisBackend extends RedisQueueBackend {
   readonly #client: Redis;
   readonly #calls = new Map<string, ScriptCalls>();
   /** Of calls of moveToFinished, by their arguments. */
-  readonly #flows = new WeakMap<object, readonly FlowJob[]>();
+  readonly #flows = new WeakMap<object, FollowUp>();
   readonly #prefix: string;
   #followUp: RedisFollowUp | undefined;
 
@@ -68,7 +67,7 @@ export class LeanRedisBackend extends RedisQueueBackend {
   }
 
   /** @throws FollowUpRefused */
-  async #finish(args: readonly ScriptArgument[], flow: readonly FlowJob[]): Promise<unknown> {
+  async #finish(args: readonly ScriptArgument[], flow: FollowUp): Promise<unknown> {
     this.#followUp ??= new RedisFollowUp(this.#scriptOf('moveToFinished')?.lua ?? '');
     let result: unknown;
     try {

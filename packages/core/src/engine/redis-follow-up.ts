@@ -1,28 +1,31 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { FlowJob } from './engine.ts';
+import type { FollowUp } from './follow-up.ts';
 import { ADD_FLOW, toFlowArguments } from './redis-flow.ts';
 import { ScriptCalls, type ScriptArgument } from './script-call.ts';
 
 /** BullMQ's moveToFinished has so many keys and arguments. */
 const KEYS = 14;
 const ARGUMENTS = 9;
+const OWN = ARGUMENTS + 1;
 /** None of BullMQ's codes. */
 export const REFUSED = -57;
 
 /**
- * BullMQ's moveToFinished, which first adds a flow; nothing is changed when that is refused. The flow is left out when the job is
- * not to complete (another has its lock, or it has children that have not succeeded): BullMQ's script says so then.
+ * BullMQ's moveToFinished, which first adds a flow; nothing is changed when that is refused, or a certain job has failed. Both are left out
+ * when the job is not to complete (another has its lock, or it has children that have not succeeded): BullMQ's script says so then.
  *
- * KEYS[15] what the keys of all queues begin with; ARGV[10] and on: the flow
+ * KEYS[15] what the keys of all queues begin with; ARGV[10] that job ('': none), ARGV[11] and on: the flow
  */
 function withFlow(lua: string): string {
   return `
 local function follow_up()
   if redis.call('GET', KEYS[12] .. ':lock') ~= cmsgpack.unpack(ARGV[8])['token'] then return 0 end
   if redis.call('EXISTS', KEYS[12] .. ':dependencies', KEYS[12] .. ':unsuccessful') > 0 then return 0 end
+  if ARGV[${OWN}] ~= '' and redis.call('ZSCORE', ARGV[7] .. 'failed', ARGV[${OWN}]) then return 1 end
+  if #ARGV == ${OWN + 1} then return 0 end
   local flow = {}
-  for i = ${ARGUMENTS + 1}, #ARGV do flow[i - ${ARGUMENTS}] = ARGV[i] end
+  for i = ${OWN + 1}, #ARGV do flow[i - ${OWN}] = ARGV[i] end
   local function add_flow(KEYS, ARGV)
 ${ADD_FLOW}
   end
@@ -47,9 +50,9 @@ export class RedisFollowUp {
    * @param args - of moveToFinished, keys first.
    * @param prefix - what the keys of all queues begin with.
    */
-  async finish(client: Redis, args: readonly ScriptArgument[], flow: readonly FlowJob[], prefix: string): Promise<unknown> {
+  async finish(client: Redis, args: readonly ScriptArgument[], { flow, unless }: FollowUp, prefix: string): Promise<unknown> {
     const own = [...args.slice(KEYS), ...Array.from({ length: KEYS + ARGUMENTS - args.length }, () => '')];
-    const all = [...args.slice(0, KEYS), prefix, ...own, ...toFlowArguments(prefix, flow)];
+    const all = [...args.slice(0, KEYS), prefix, ...own, unless, ...toFlowArguments(prefix, flow)];
     try {
       return await this.#calls.send(client, all);
     } catch (error) {

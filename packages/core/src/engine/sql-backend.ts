@@ -15,8 +15,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresQueueBackend, type IQueueBackend, type JobJson, type PgQueryResult, type WorkerOptions } from 'bullmq';
 import { OxbowError } from '../errors.ts';
-import type { FlowJob } from './engine.ts';
-import { followUpOf } from './follow-up.ts';
+import { followUpOf, type FollowUp } from './follow-up.ts';
 import { escapeJson, escapeText, repairNestedJson } from './json-escape.ts';
 import type { SqlPool } from './sql-flow.ts';
 import { completeOnSql } from './sql-follow-up.ts';
@@ -175,9 +174,9 @@ export class SqlBackend extends PostgresQueueBackend {
     this.#backingOff = undefined;
   }
 
-  get #flows(): Map<string, readonly FlowJob[]> {
+  get #flows(): Map<string, FollowUp> {
     let own = flows.get(this);
-    if (own === undefined) flows.set(this, (own = new Map<string, readonly FlowJob[]>()));
+    if (own === undefined) flows.set(this, (own = new Map<string, FollowUp>()));
     return own;
   }
 
@@ -207,7 +206,7 @@ const stockRun = PostgresQueueBackend.prototype['run'] as Run;
 const stockFetchEvents = PostgresQueueBackend.prototype['fetchEvents'] as FetchEvents;
 
 /** What is to be added with the ends that are being told, by backend and job. */
-const flows = new WeakMap<PostgresQueueBackend, Map<string, readonly FlowJob[]>>();
+const flows = new WeakMap<PostgresQueueBackend, Map<string, FollowUp>>();
 
 const escapingRun: Run = function run(command, params) {
   const json = USER_JSON[command];
@@ -216,9 +215,9 @@ const escapingRun: Run = function run(command, params) {
   const escaped = [...params];
   for (const index of json ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeJson(escaped[index]);
   for (const index of text ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeText(escaped[index]);
-  const flow = command.startsWith('move_to_completed') ? flows.get(this)?.get(escaped[1] as string) : undefined;
-  if (flow === undefined) return stockRun.call(this, command, escaped);
-  return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, flow });
+  const followUp = command.startsWith('move_to_completed') ? flows.get(this)?.get(escaped[1] as string) : undefined;
+  if (followUp === undefined) return stockRun.call(this, command, escaped);
+  return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, followUp });
 };
 
 const repairingFetchEvents: FetchEvents = async function fetchEvents(cursor) {

@@ -2,7 +2,7 @@ import { LATEST_SCHEMA_VERSION, type PgPoolClient } from 'bullmq';
 import { STORE_SCHEMA, STORE_VERSION } from '../store/sql/schema.ts';
 
 /** Grows with every change below, with the stores' schema, and with BullMQ's: its migrations may replace what is replaced here. */
-export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1_000_000 + STORE_VERSION * 1000 + 2;
+export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1_000_000 + STORE_VERSION * 1000 + 3;
 
 /** 0 when the schema has none of our functions. */
 export const READ_FUNCTIONS_VERSION = `
@@ -175,11 +175,13 @@ $$;`;
 
 /**
  * Adds a flow, then completes a job as BullMQ does. The flow is left out when the job is not to complete: another has its lock, or it
- * has children that have not ended; BullMQ's function says so then. Raises OX002 when the flow is refused.
+ * has children that have not ended; BullMQ's function says so then. Raises OX002 when the flow is refused, or the job `p_unless` of the
+ * queue has failed. Its own row is locked before that is looked at, and whoever ends `p_unless` looks at that row after it (sql-take.ts): one
+ * of the two sees the other.
  */
 const COMPLETE = `
 CREATE OR REPLACE FUNCTION oxbow_complete(
-  p_jobs jsonb, p_queues text[], p_parent_queues text[], p_parent_ids text[], p_fetches boolean,
+  p_jobs jsonb, p_queues text[], p_parent_queues text[], p_parent_ids text[], p_unless text, p_fetches boolean,
   p_queue text, p_id text, p_token text, p_return_value jsonb, p_finished_on bigint, p_remove_all boolean, p_keep_age bigint, p_keep_count integer,
   p_lock_ms bigint DEFAULT NULL, p_now bigint DEFAULT NULL, p_name text DEFAULT NULL, p_limiter_max integer DEFAULT NULL,
   p_limiter_duration bigint DEFAULT NULL
@@ -198,7 +200,12 @@ BEGIN
   END IF;
   PERFORM FROM job WHERE queue = p_queue AND id = p_id AND state = 'active' AND lock_token = p_token AND pending_deps = 0 FOR UPDATE;
   IF FOUND THEN
-    v_refused := oxbow_add_flows(p_jobs, p_queues, p_parent_queues, p_parent_ids, true);
+    IF EXISTS (SELECT FROM job WHERE queue = p_queue AND id = p_unless AND state = 'failed') THEN
+      RAISE EXCEPTION 'the run of the job was cancelled' USING ERRCODE = 'OX002';
+    END IF;
+    IF p_jobs <> '[]' THEN
+      v_refused := oxbow_add_flows(p_jobs, p_queues, p_parent_queues, p_parent_ids, true);
+    END IF;
     IF v_refused IS NOT NULL THEN
       RAISE EXCEPTION 'what follows the job was refused' USING ERRCODE = 'OX002', DETAIL = v_refused::text;
     END IF;

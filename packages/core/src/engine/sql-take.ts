@@ -10,8 +10,8 @@ interface Row {
   readonly token: string | null;
 }
 
-/** jsonb has one text, but numbers come out of it rounded: its hash stands for it. */
-const LOOK = 'SELECT state, data, md5(data::text) AS seen, lock_token AS token FROM job WHERE queue = $1 AND id = $2';
+/** Waits for an end of the job that is under way. jsonb has one text, but numbers come out of it rounded: its hash stands for it. */
+const LOOK = 'SELECT state, data, md5(data::text) AS seen, lock_token AS token FROM job WHERE queue = $1 AND id = $2 FOR SHARE';
 
 const TAKE = `
 UPDATE job SET state = 'active', data = $6::jsonb, lock_token = $3, locked_until_ms = $4

@@ -49,6 +49,24 @@ export function cancelledLateContract(engine: TestEngine): void {
     expect((await own.find(queue, `${id}l0`))?.state).toBe('delayed');
   });
 
+  it.each(['succeeds', 'fails'] as const)(
+    'once it was said so, a run is cancelled, though its last job %s on a worker that was told nothing',
+    async (how) => {
+      const { app, gate, alarms, waits, later, alarm } = await stage(engine);
+      const run = await chain(waits.si(how)).link(later).onError(alarm.s()).enqueue();
+      const own = openOwn(engine, app);
+      own.broadcast = () => Promise.resolve();
+      await until('its last job runs', () => gate.arrived === 1);
+      const { queue, id } = placeOf(run);
+      expect(await cancel(own, { queue, id }, ENDING)).toBe(true);
+      gate.open();
+      await expect(run.result()).rejects.toMatchObject({ code: 'cancelled', cause: { message: ENDING.reason } });
+      expect((await run.status()).status).toBe('cancelled');
+      expect([await own.find(queue, `${id}l0`), alarms, gate.arrived]).toEqual([undefined, [], 1]);
+      expect(await cancel(own, { queue, id }, ENDING)).toBe(false);
+    },
+  );
+
   it('while its last job has not ended as cancelled, that job alone is told', async () => {
     const { app, later } = await stage(engine);
     const run = await group([later, later]).enqueue();

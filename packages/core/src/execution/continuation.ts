@@ -7,7 +7,7 @@ import type { JobPlace } from '../engine/engine.ts';
 import { LockLostError, OxbowError } from '../errors.ts';
 import { toOutcome } from '../policies/cancellation.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import { endRestOf } from '../policies/run-cancellation.ts';
+import { certainCancellation, endRestOf } from '../policies/run-cancellation.ts';
 import { decodeEnvelope, withCanvas } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
@@ -25,11 +25,14 @@ export function continuation(attempt: Attempt, next: Next): Promise<Outcome> {
   return canvas.message.p === undefined ? ending.then((outcome) => unlessCancelled(attempt, outcome)) : ending;
 }
 
-/** A run that was told so is cancelled, whatever its last job comes to, and with all that belongs to it. */
+/**
+ * A run that was told so is cancelled, whatever its last job comes to, and with all that belongs to it. A worker that was not told finds
+ * out: of a failure here, of a success by the engine, which refuses it (verdict.ts).
+ */
 async function unlessCancelled({ job, settings }: Attempt, outcome: Outcome): Promise<Outcome> {
   const { cancellations, engine } = settings.canvas;
-  const cancellation = cancellations.find(job.id);
-  if (cancellation === undefined || !['succeeded', 'replaced', cancellation.end].includes(outcome.kind)) return outcome;
+  const cancellation = outcome.kind === 'failed' ? await certainCancellation(engine, job) : cancellations.find(job.id);
+  if (cancellation === undefined || !['succeeded', 'replaced', 'failed', cancellation.end].includes(outcome.kind)) return outcome;
   await endRestOf(engine, job, cancellation);
   return toOutcome(cancellation);
 }

@@ -148,7 +148,10 @@ function cancelled(attempt: Attempt, next: Next): Promise<Outcome> {
   const { job, canvas, settings } = attempt;
   const cancellation = settings.canvas.cancellations.find(job.id);
   if (cancellation !== undefined) return endCancelled(attempt, cancellation);
-  return canvas === undefined || job.stalledCounter === 0 ? next(attempt) : unlessMarked(attempt, canvas, next);
+  if (canvas === undefined) return next(attempt);
+  // Or the end of the run was refused, because it is cancelled.
+  const isStartedAgain = job.stalledCounter > 0 || (job.attemptsStarted > 1 && canvas.message.p === undefined);
+  return isStartedAgain ? unlessMarked(attempt, canvas, next) : next(attempt);
 }
 
 async function unlessMarked(attempt: Attempt, { root }: CanvasJob, next: Next): Promise<Outcome> {

@@ -121,6 +121,15 @@ export async function cancellationsOf(engine: Pick<Engine, 'findMany'>, places: 
   });
 }
 
+/**
+ * How the run that ends in this job was cancelled, when that is certain: its marker has ended, and whoever cancels it is told so, unless
+ * the job had ended before.
+ */
+export async function certainCancellation(engine: Pick<Engine, 'find'>, { queue, id }: JobPlace): Promise<Cancellation | undefined> {
+  const marker = await engine.find(queue, markerId(id));
+  return marker?.state === 'failed' ? markedBy(marker.data) : undefined;
+}
+
 /** What the data of a marker says; undefined when there is none. */
 export function markedBy(marker: unknown): Cancellation | undefined {
   const decoded = marker === undefined ? undefined : decodeEnvelope(marker);

@@ -16,6 +16,7 @@ import type { Outcome } from '../policies/outcome.ts';
 import { resultTtl } from '../policies/result-ttl.ts';
 import { bury } from './burial.ts';
 import { publicId } from '../task/id.ts';
+import { markerId } from '../policies/run-cancellation.ts';
 import { isAway } from '../policies/store-away.ts';
 import { withFailure, type FailedEnd } from '../task/envelope.ts';
 
@@ -46,7 +47,7 @@ export function toVerdict(outcome: Outcome, attempt: Attempt): Verdict | Promise
 
 /** How long it stays is written down before it ends: so it is known of every job that has ended. */
 function succeed(value: unknown, attempt: Attempt): Verdict | Promise<Verdict> {
-  const verdict = { kind: 'complete', value, flow: attempt.following, ...forgetting(attempt) } as const;
+  const verdict = { kind: 'complete', value, flow: attempt.following, unless: markerOfRun(attempt), ...forgetting(attempt) } as const;
   const ttlMs = settingsOf(attempt.definition, resultTtl);
   if (ttlMs === undefined) return verdict;
   const lockLost = (): boolean => attempt.context?.abortReason instanceof LockLostError;
@@ -54,6 +55,11 @@ function succeed(value: unknown, attempt: Attempt): Verdict | Promise<Verdict> {
     crashpoint('kept-before-complete');
     return verdict;
   });
+}
+
+/** A run of which somebody was told that it is cancelled does not succeed. */
+function markerOfRun({ job, canvas }: Attempt): string | undefined {
+  return canvas === undefined || canvas.message.p !== undefined ? undefined : markerId(job.id);
 }
 
 /** Steps of a job that has succeeded are not asked for again. */
