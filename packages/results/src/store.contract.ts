@@ -125,16 +125,17 @@ export function storeContract(
       await store.delete(key);
     });
 
-    it.skipIf(abandon === undefined)('lists what a write left that did not end, and deletes it', async () => {
-      const store = open();
-      const app = own();
-      const key = `${app}/q/j/1`;
-      await abandon?.(key);
-      expect(await store.get(key)).toBeUndefined();
-      expect(await all(store.list(`${app}/`))).toMatchObject([{ key }]);
-      await store.delete(key);
-      expect(await all(store.list(`${app}/`))).toEqual([]);
-    });
+    if (abandon !== undefined)
+      it('lists what a write left that did not end, and deletes it', async () => {
+        const store = open();
+        const app = own();
+        const key = `${app}/q/j/1`;
+        await abandon(key);
+        expect(await store.get(key)).toBeUndefined();
+        expect(await all(store.list(`${app}/`))).toMatchObject([{ key }]);
+        await store.delete(key);
+        expect(await all(store.list(`${app}/`))).toEqual([]);
+      });
 
     it('holds no more than some parts in memory', async () => {
       const store = open();
