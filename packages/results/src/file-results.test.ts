@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { ResultStore } from '@oxbow/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileResults } from './file-results.ts';
-import { storeContract } from './store.contract.ts';
+import { abandonedWriteContract, storeContract } from './store.contract.ts';
 
 let directory = '';
 beforeAll(async () => {
@@ -11,12 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-storeContract('a directory', () => fileResults({ directory }), {
-  abandon: async (key) => {
-    const path = join(directory, `${key}!part`);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, 'half');
-  },
+const open = (): ResultStore => fileResults({ directory });
+storeContract('a directory', open);
+abandonedWriteContract('a directory', open, async (key) => {
+  const path = join(directory, `${key}!part`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, 'half');
 });
 
 describe('results in a directory', () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresResults, type PostgresResults } from './postgres-results.ts';
-import { storeContract } from './store.contract.ts';
+import { abandonedWriteContract, storeContract } from './store.contract.ts';
 import { postgresUrl as url } from './testing/postgres.ts';
 
 const schema = `results_${randomBytes(6).toString('hex')}`;
@@ -22,14 +22,17 @@ describe.skipIf(url === '')('postgres', () => {
     await pool.end();
   });
 
-  storeContract('a Postgres database', () => store, {
-    abandon: async (key) => {
+  storeContract('a Postgres database', () => store);
+  abandonedWriteContract(
+    'a Postgres database',
+    () => store,
+    async (key) => {
       await pool.query(
         `WITH begun AS (INSERT INTO ${table} (key) VALUES ($1) RETURNING id) INSERT INTO ${table}_parts SELECT id, 0, 'half' FROM begun`,
         [key],
       );
     },
-  });
+  );
 
   it('is opened by many at once', async () => {
     const stores = Array.from({ length: 5 }, () => postgresResults({ pool, table: `${schema}.many` }));

@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-// s3rver knows neither how to list uploads that have not ended, nor how to abort them.
-storeContract('an S3 bucket', () => s3Results(server.options), { abandon: undefined });
+// Without abandonedWriteContract: s3rver knows neither how to list uploads that have not ended, nor how to abort them.
+storeContract('an S3 bucket', () => s3Results(server.options));
 
 describe('results in a bucket', () => {
   it('lie under a prefix, when one is given, and come with a client of one’s own', async () => {

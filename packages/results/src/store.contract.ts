@@ -7,14 +7,10 @@ import { HeldBytes } from './testing/held-bytes.ts';
 const MIB = 1024 * 1024;
 const LOOK_BYTES = 12 * MIB;
 
-/** What every store keeps of the port's promises. @param abandon - leaves a write that does not end, as a process that dies does. */
-export function storeContract(
-  name: string,
-  open: () => ResultStore,
-  { abandon }: { readonly abandon: ((key: string) => Promise<void>) | undefined },
-): void {
-  const own = (): string => `app-${randomBytes(6).toString('hex')}`;
+const own = (): string => `app-${randomBytes(6).toString('hex')}`;
 
+/** What every store keeps of the port's promises. */
+export function storeContract(name: string, open: () => ResultStore): void {
   describe(`a result store: ${name}`, () => {
     it('gives the bytes that were put, whatever their number and their parts', async () => {
       const store = open();
@@ -125,18 +121,6 @@ export function storeContract(
       await store.delete(key);
     });
 
-    if (abandon !== undefined)
-      it('lists what a write left that did not end, and deletes it', async () => {
-        const store = open();
-        const app = own();
-        const key = `${app}/q/j/1`;
-        await abandon(key);
-        expect(await store.get(key)).toBeUndefined();
-        expect(await all(store.list(`${app}/`))).toMatchObject([{ key }]);
-        await store.delete(key);
-        expect(await all(store.list(`${app}/`))).toEqual([]);
-      });
-
     it('holds no more than some parts in memory', async () => {
       const store = open();
       const key = `${own()}/q/j/1`;
@@ -165,6 +149,22 @@ export function storeContract(
 
 async function* inParts(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let from = 0; from < bytes.byteLength; from += size) yield bytes.subarray(from, from + size);
+}
+
+/** Of writes that do not end. @param abandon - leaves one, as a process that dies does. */
+export function abandonedWriteContract(name: string, open: () => ResultStore, abandon: (key: string) => Promise<void>): void {
+  describe(`a result store: ${name}`, () => {
+    it('lists what a write left that did not end, and deletes it', async () => {
+      const store = open();
+      const app = own();
+      const key = `${app}/q/j/1`;
+      await abandon(key);
+      expect(await store.get(key)).toBeUndefined();
+      expect(await all(store.list(`${app}/`))).toMatchObject([{ key }]);
+      await store.delete(key);
+      expect(await all(store.list(`${app}/`))).toEqual([]);
+    });
+  });
 }
 
 async function read(store: ResultStore, key: string): Promise<Buffer | undefined> {
