@@ -43,7 +43,8 @@ export class RedisFollowUp {
   /** @param lua - BullMQ's moveToFinished. */
   constructor(lua: string) {
     this.#lua = withFlow(lua);
-    this.#calls = new ScriptCalls({ sha: createHash('sha1').update(this.#lua).digest('hex'), numberOfKeys: KEYS + 1 });
+    const sha = createHash('sha1').update(this.#lua).digest('hex');
+    this.#calls = new ScriptCalls({ sha, numberOfKeys: KEYS + 1 }, { turns: true });
   }
 
   /**

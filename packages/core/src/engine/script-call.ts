@@ -16,18 +16,25 @@ export interface Script {
  */
 export class ScriptCalls {
   readonly #script: Script;
+  readonly #turns: boolean;
   /** Leading arguments that every call so far had in common, and the call up to there in RESP. */
   #common: readonly Plain[] = [];
   #head: Buffer = Buffer.alloc(0);
   #count = -1;
 
-  constructor(script: Script) {
+  /**
+   * @param turns - each reply has a turn of the event loop of its own: what its job does next, up to its next command, is done before the
+   * next reply of the same packet is looked at. So the server has work while this process is busy with the other replies; else both wait
+   * for each other in turn (docs/decisions/0003-redis-writes.md).
+   */
+  constructor(script: Script, { turns = false }: { readonly turns?: boolean } = {}) {
     this.#script = script;
+    this.#turns = turns;
   }
 
   /** Sends one call. Rejects with the server's error, NOSCRIPT among them; arguments are in no error. */
   send(client: Redis, args: readonly ScriptArgument[]): Promise<unknown> {
-    const command = new ScriptCall(() => this.encode(args));
+    const command = new ScriptCall(() => this.encode(args), this.#turns);
     void client.sendCommand(command);
     return command.promise as Promise<unknown>;
   }
@@ -94,9 +101,12 @@ export class ScriptCalls {
 class ScriptCall extends Command {
   readonly #encode: () => Buffer;
 
-  constructor(encode: () => Buffer) {
+  constructor(encode: () => Buffer, turns: boolean) {
     super('evalsha', [], { replyEncoding: 'utf8' });
     this.#encode = encode;
+    if (!turns) return;
+    const { resolve } = this;
+    this.resolve = (reply) => void setImmediate(resolve, reply);
   }
 
   override toWritable(): Buffer {

@@ -134,6 +134,8 @@ export type Run = (attempt: Attempt, next: Next) => Promise<Outcome>;
 
 export interface Step {
   readonly name: string;
+  /** False for a task whose attempts it never touches. @defaultValue true */
+  readonly isFor?: (task: TaskDefinition) => boolean;
   readonly run: Run;
 }
 

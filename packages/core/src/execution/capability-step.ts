@@ -2,11 +2,12 @@ import { settingsOf, type Capability, type CapabilityCall } from '../policies/ca
 import type { TaskDefinition } from '../task/definition.ts';
 import type { Attempt, Step } from './attempt.ts';
 
-/** A capability as a step: one comparison for tasks that do not use it. */
+/** A capability as a step, which only attempts of tasks that use it go through. */
 export function capabilityStep<Given, Settings>(capability: Capability<Given, Settings>): Step {
   const { option, run, ended } = capability;
   return {
     name: option,
+    isFor: (task) => settingsOf(task, capability) !== undefined,
     run: (attempt, next) => {
       const settings = settingsOf(attempt.definition, capability);
       if (settings === undefined) return next(attempt);

@@ -15,20 +15,19 @@ export function runHandler(attempt: Attempt): Promise<Outcome> {
       isMapCall(attempt)
         ? runItems(attempt, inputOf(attempt), (item) => callHandler(attempt, item))
         : callHandler(attempt, inputOf(attempt));
-    const handling = runAs(attempt.job.name, handle).then(
-      (value): Outcome => ({ kind: 'succeeded', value }),
-      (thrown: unknown) => outcomeOf(thrown, attempt),
-    );
     const settle = (outcome: Outcome): void => {
       attempt.end = undefined;
       attempt.context?.handlerEnded();
       resolve(attempt.context?.hasUnstored === true ? storeShown(attempt, outcome) : outcome);
     };
+    const handling = runAs(attempt.job.name, handle).then(
+      (value) => settle({ kind: 'succeeded', value }),
+      (thrown: unknown) => settle(outcomeOf(thrown, attempt)),
+    );
     attempt.end = (error) => {
       attempt.unsettled = handling;
       settle(close(attempt, error));
     };
-    void handling.then(settle);
   });
 }
 

@@ -12,6 +12,7 @@ import { rateLimit } from '../policies/rate-limit.ts';
 import { cancellationsOf, endRestOf } from '../policies/run-cancellation.ts';
 import { unique } from '../policies/unique.ts';
 import { postpone } from '../policies/unknown-task.ts';
+import type { TaskDefinition } from '../task/definition.ts';
 import { BEFORE_START, decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import { forbiddenKey } from '../task/payload.ts';
@@ -62,9 +63,9 @@ export const STEPS: readonly Step[] = [
 
 /** Between the user's policies and the handler. */
 const INNER: readonly Step[] = [
-  { name: 'isolation', run: isolate },
-  { name: 'time-limits', run: timeLimits },
-  { name: 'heartbeat', run: heartbeat },
+  { name: 'isolation', isFor: ({ isolation }) => isolation !== undefined, run: isolate },
+  { name: 'time-limits', isFor: ({ timeLimits: limits }) => limits !== undefined, run: timeLimits },
+  { name: 'heartbeat', isFor: ({ heartbeatMs }) => heartbeatMs !== undefined, run: heartbeat },
 ];
 
 /** Names of the steps, outer to inner. */
@@ -74,7 +75,18 @@ export function describePipeline(policies: readonly Policy[]): readonly string[]
 
 /** The pipeline as one function that never rejects: whatever is thrown inside becomes an outcome. */
 export function composePipeline(policies: readonly Policy[]): Next {
-  const pipeline = steps(policies).reduceRight<Next>((next, step) => (attempt) => step.run(attempt, next), runHandler);
+  const all = steps(policies);
+  const known = all.findIndex(({ run }) => run === findTask) + 1;
+  const inner = new WeakMap<TaskDefinition, Next>();
+  const pipeline = compose(all.slice(0, known), (attempt) => {
+    const task = attempt.definition as TaskDefinition;
+    let next = inner.get(task);
+    if (next === undefined) {
+      const own = all.slice(known).filter(({ isFor }) => isFor?.(task) !== false);
+      inner.set(task, (next = compose(own, runHandler)));
+    }
+    return next(attempt);
+  });
   return async (attempt) => {
     try {
       return await pipeline(attempt);
@@ -82,6 +94,10 @@ export function composePipeline(policies: readonly Policy[]): Next {
       return outcomeOf(thrown, attempt);
     }
   };
+}
+
+function compose(some: readonly Step[], last: Next): Next {
+  return some.reduceRight<Next>((next, step) => (attempt) => step.run(attempt, next), last);
 }
 
 function steps(policies: readonly Policy[]): readonly Step[] {

@@ -23,11 +23,12 @@ export async function checkResult(attempt: Attempt, next: Next): Promise<Outcome
   if (attempt.job.name === COLLECT && !attempt.fromStore) return outcome;
   const { output } = attempt.definition ?? {};
   const value = output === undefined ? outcome.value : await parseResult(attempt, output, outcome.value);
-  return { kind: 'succeeded', value: await toStorable(attempt, value) };
+  const stored = toStorable(attempt, value);
+  return { kind: 'succeeded', value: stored instanceof Promise ? await stored : stored };
 }
 
-/** The value itself, or the reference to where it lies now. */
-export async function toStorable(attempt: Attempt, value: unknown): Promise<unknown> {
+/** The value itself, or the reference to where it lies soon. */
+export function toStorable(attempt: Attempt, value: unknown): unknown {
   const { settings, job } = attempt;
   if (isBytes(value)) return store(attempt, 'bytes', value);
   if (isReference(value))
