@@ -1,12 +1,23 @@
 import { expect, it } from 'vitest';
-import { CRASHPOINTS, PLACE_CRASHPOINTS, RECORD_CRASHPOINTS, TRANSACTION_CRASHPOINTS } from '../../../packages/core/src/crashpoint.ts';
+import {
+  CRASHPOINTS,
+  LEADER_CRASHPOINTS,
+  PLACE_CRASHPOINTS,
+  RECORD_CRASHPOINTS,
+  RESULT_CRASHPOINTS,
+  RETENTION_CRASHPOINTS,
+  TRANSACTION_CRASHPOINTS,
+} from '../../../packages/core/src/crashpoint.ts';
 import { POINTS } from './crash-case.ts';
 
-/** A canvas has no transaction, its tasks need no key and no place, and nobody replays its jobs. */
+/** A canvas has no transaction, its tasks need no key, no place and no result store, and nobody replays or forgets its jobs. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   ...TRANSACTION_CRASHPOINTS,
   ...RECORD_CRASHPOINTS,
   ...PLACE_CRASHPOINTS,
+  ...RESULT_CRASHPOINTS,
+  ...RETENTION_CRASHPOINTS,
+  ...LEADER_CRASHPOINTS,
   'replayed-before-forgotten',
   'retried-before-forgotten',
 ]);

@@ -13,6 +13,7 @@ import { publicId } from '../task/id.ts';
 import type { Attempt, Next } from './attempt.ts';
 import { messageIn, type CanvasJob } from './canvas-job.ts';
 import { toFlow } from './publication.ts';
+import { whenThere } from './when-there.ts';
 
 /**
  * Step: what follows a job of a run is added before the job completes, in one atomic add that carries the job's value: it is
@@ -31,7 +32,9 @@ export function continuation(attempt: Attempt, next: Next): Promise<Outcome> {
  */
 async function unlessCancelled({ job, settings }: Attempt, outcome: Outcome): Promise<Outcome> {
   const { cancellations, engine } = settings.canvas;
-  const cancellation = outcome.kind === 'failed' ? await certainCancellation(engine, job) : cancellations.find(job.id);
+  const failed = outcome.kind === 'failed';
+  // What a handler failed with outlives an engine that is away.
+  const cancellation = failed ? await whenThere(() => certainCancellation(engine, job)) : cancellations.find(job.id);
   if (cancellation === undefined || !['succeeded', 'replaced', 'failed', cancellation.end].includes(outcome.kind)) return outcome;
   await endRestOf(engine, job, cancellation);
   return toOutcome(cancellation);
