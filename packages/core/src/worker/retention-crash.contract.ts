@@ -21,27 +21,23 @@ export function retentionCrashContract(engine: TestEngine): void {
   }
 
   describe('a process that dies', { timeout: 60_000 }, () => {
-    // As on Postgres, and each death costs an embedded engine seconds.
-    it.skipIf(engine.kind === 'embedded')(
-      'kept-before-complete: the job runs again, and its result goes when its time is over',
-      async () => {
-        const { config, id } = await die('kept-before-complete');
-        const app = follow(config);
-        retentionTasks(app, config);
-        await startWorker(app, { lockDuration: 1000 });
-        expect(await app.handle(id).result()).toBe(1);
-        expect(entries(config.ledger, 'ran')).toEqual(['1', '1']);
-        await until('it has gone', async () =>
-          app
-            .handle(id)
-            .status()
-            .then(
-              () => false,
-              (error: { readonly code?: unknown }) => error.code === 'result_expired',
-            ),
-        );
-      },
-    );
+    it('kept-before-complete: the job runs again, and its result goes when its time is over', async () => {
+      const { config, id } = await die('kept-before-complete');
+      const app = follow(config);
+      retentionTasks(app, config);
+      await startWorker(app, { lockDuration: 1000 });
+      expect(await app.handle(id).result()).toBe(1);
+      expect(entries(config.ledger, 'ran')).toEqual(['1', '1']);
+      await until('it has gone', async () =>
+        app
+          .handle(id)
+          .status()
+          .then(
+            () => false,
+            (error: { readonly code?: unknown }) => error.code === 'result_expired',
+          ),
+      );
+    });
 
     it('members-forgotten-before-root: another call forgets the rest', async () => {
       const { config, id } = await die('members-forgotten-before-root', { forgets: true });

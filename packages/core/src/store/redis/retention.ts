@@ -76,7 +76,7 @@ for i = 1, #some, 2 do
   local stays = true
   if isOwn(id) then
     seen = seen + 1
-    if most >= 0 then size = size + (call('MEMORY', 'USAGE', base .. id) or 0) end
+    if most >= 0 then size = size + (call('MEMORY', 'USAGE', base .. id, 'SAMPLES', 0) or 0) end
     local over = tonumber(some[i + 1]) <= cutoff or (count >= 0 and seen > count) or (most >= 0 and size > most)
     stays = not over or isOpen(id)
   end
