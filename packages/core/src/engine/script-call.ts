@@ -97,6 +97,13 @@ export class ScriptCalls {
   }
 }
 
+/** A reply was given in this turn of the event loop: the next one waits for its own. */
+let turnTaken = false;
+
+function endTurn(): void {
+  turnTaken = false;
+}
+
 /** Written anew when ioredis sends it again on a new connection. */
 class ScriptCall extends Command {
   readonly #encode: () => Buffer;
@@ -106,7 +113,15 @@ class ScriptCall extends Command {
     this.#encode = encode;
     if (!turns) return;
     const { resolve } = this;
-    this.resolve = (reply) => void setImmediate(resolve, reply);
+    this.resolve = (reply) => {
+      if (turnTaken) {
+        setImmediate(resolve, reply);
+        return;
+      }
+      turnTaken = true;
+      setImmediate(endTurn);
+      resolve(reply);
+    };
   }
 
   override toWritable(): Buffer {
