@@ -33,6 +33,8 @@ export function blockedContract(engine: TestEngine): void {
       const config = { ...(await configure(engine)), maxBlocked: 1000 };
       const first = new FixtureProcess(config);
       await first.told('worker:ready');
+      // The thread that keeps its locks is ready by then, and what a worker does at its start is done.
+      await first.ended(await first.enqueue('slow', 1000));
       const id = await first.enqueue('block', 20_000);
       await until('it runs', () => entries(config.ledger, 'block').length === 1);
       const second = new FixtureProcess(config);
