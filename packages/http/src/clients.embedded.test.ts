@@ -145,9 +145,10 @@ onEmbedded((engine) => {
   });
 
   it('ends waits for results when it closes', async () => {
-    const { base, id, http } = await scene();
+    const { base, id, http, watches } = await scene();
     const waiting = fetch(`${base}/jobs/${id}/result?wait=60`);
-    setTimeout(() => void http.close(), 100);
+    await until('it waits', () => watches.begun === 1);
+    await http.close();
     expect((await waiting).status).toBe(202);
   });
 

@@ -1,6 +1,6 @@
 import type { JobStatus } from '@oxbow/core';
 import { until } from '@oxbow/faults';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventIdOf, EventStream } from './event-stream.ts';
 import { eventsOf, type SentEvent } from './testing/events.ts';
 
@@ -119,12 +119,17 @@ describe('an event stream', () => {
   });
 
   it('does not drop a client that is slow but reads', async () => {
-    const { changes, stream } = open({ heartbeatMs: 5, dropAfterMs: 40 });
-    const reader = stream.body.getReader();
-    for (let at = 0; at < 10; at++) {
-      changes.give({ ...waiting, attempt: at } as JobStatus);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      expect((await reader.read()).done).toBe(false);
+    vi.useFakeTimers();
+    try {
+      const { changes, stream } = open({ heartbeatMs: 5, dropAfterMs: 40 });
+      const reader = stream.body.getReader();
+      for (let at = 0; at < 10; at++) {
+        changes.give({ ...waiting, attempt: at } as JobStatus);
+        await vi.advanceTimersByTimeAsync(39);
+        expect((await reader.read()).done).toBe(false);
+      }
+    } finally {
+      vi.useRealTimers();
     }
   });
 

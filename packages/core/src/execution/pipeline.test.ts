@@ -182,7 +182,7 @@ describe('steps that end an attempt before the handler', () => {
       { kind: 'failed', error: { code: 'malformed', message: expect.stringContaining('a.__proto__') } },
     ],
     ['task: unknown', { known: false }, { kind: 'put-back', delayMs: 1000, reason: 'unknown_task' }],
-    ['task: a contract that is not implemented here', { task: { run: undefined } }, { kind: 'put-back', reason: 'unknown_task' }],
+    ['task: a contract without a handler here', { task: { run: undefined } }, { kind: 'put-back', reason: 'unknown_task' }],
     [
       'task: unknown, attempts and crashes do not count as waiting',
       { known: false, job: { attemptsStarted: 6, attemptsMade: 3, stalledCounter: 2 } },

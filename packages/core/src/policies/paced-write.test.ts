@@ -48,21 +48,26 @@ describe('paced writes', () => {
   });
 
   it('do not pile up behind one that takes long', async () => {
-    const gate = new Gate();
-    let begun = 0;
-    const paced = new PacedWrite(1, async () => {
-      begun += 1;
-      await gate.pass();
-    });
-    const first = paced.offer();
-    for (let n = 0; n < 100; n++) await paced.offer();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(begun).toBe(1);
-    gate.open();
-    await first;
-    await paced.flush();
-    expect(begun).toBe(2);
-    expect(paced.hasUnwritten).toBe(false);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const gate = new Gate();
+      let begun = 0;
+      const paced = new PacedWrite(EVERY_MS, async () => {
+        begun += 1;
+        await gate.pass();
+      });
+      const first = paced.offer();
+      for (let n = 0; n < 100; n++) await paced.offer();
+      await vi.advanceTimersByTimeAsync(10 * EVERY_MS);
+      expect(begun).toBe(1);
+      gate.open();
+      await first;
+      await paced.flush();
+      expect(begun).toBe(2);
+      expect(paced.hasUnwritten).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('that failed are tried with the next value, and at the end', async () => {
