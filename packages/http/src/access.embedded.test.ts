@@ -1,11 +1,11 @@
 import { OxbowError } from '@oxbow/core';
 import { until } from '@oxbow/faults';
+import { onEmbedded, uniqueName } from '@oxbow/faults/suite';
 import { describe, expect, it } from 'vitest';
 import type { Access } from './access.ts';
 import { createHttp } from './create-http.ts';
 import type { HttpOptions } from './options.ts';
-import { onEmbedded } from './testing/engines.ts';
-import { open, openStage, post, problemOf, serve, unique, work } from './testing/stage.ts';
+import { open, openStage, post, problemOf, serve, work } from './testing/stage.ts';
 
 onEmbedded((engine) => {
   const stage = openStage(engine);
@@ -13,7 +13,7 @@ onEmbedded((engine) => {
   describe('createHttp', () => {
     it('refuses options that are missing, unknown or wrong', () => {
       const { app } = stage;
-      const task = app.task(unique(), { run: () => 1 });
+      const task = app.task(uniqueName(), { run: () => 1 });
       const refused = (options: unknown): string => {
         try {
           createHttp(app, options as HttpOptions);
@@ -42,7 +42,7 @@ onEmbedded((engine) => {
   describe('authorize', () => {
     async function scene(authorize: HttpOptions['authorize']) {
       const { app } = stage;
-      const queue = unique();
+      const queue = uniqueName();
       const echo = app.task(`echo-${queue}`, { queue, run: (input: unknown) => input });
       const hidden = app.task(`hidden-${queue}`, { queue, run: () => 1 });
       const base = await serve(app, { tasks: [echo], authorize });
@@ -106,7 +106,7 @@ onEmbedded((engine) => {
 
   it('hides the errors of jobs when asked to', async () => {
     const { app } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const fail = app.task(`fail-${queue}`, {
       queue,
       run: () => {
@@ -126,7 +126,7 @@ onEmbedded((engine) => {
 
   it('names a page of problems when it has one', async () => {
     const { app } = stage;
-    const task = app.task(unique(), { run: () => 1 });
+    const task = app.task(uniqueName(), { run: () => 1 });
     const { handler } = open(app, { tasks: [task], problemsUrl: 'https://example.com/problems' });
     const response = await handler(new Request('http://localhost/jobs/a@b'));
     expect(await response.json()).toMatchObject({ type: 'https://example.com/problems#unknown_job' });
@@ -134,7 +134,7 @@ onEmbedded((engine) => {
 
   it('is closed once closed', async () => {
     const { app } = stage;
-    const task = app.task(unique(), { run: () => 1 });
+    const task = app.task(uniqueName(), { run: () => 1 });
     const http = open(app, { tasks: [task] });
     await http.close();
     const response = await http.handler(new Request(`http://localhost/tasks/${task.name}`, { method: 'POST' }));

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { until } from '@oxbow/faults';
+import { onEmbedded, uniqueName } from '@oxbow/faults/suite';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { onEmbedded } from './testing/engines.ts';
-import { openStage, post, problemOf, serve, unique } from './testing/stage.ts';
+import { openStage, post, problemOf, serve } from './testing/stage.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -13,7 +13,7 @@ onEmbedded((engine) => {
 
   async function scene(options: { readonly requireIdempotencyKey?: boolean } = {}) {
     const { app } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const add = app.task(`add-${queue}`, { queue, input: z.object({ a: z.number() }), run: ({ a }) => a });
     const free = app.task(`free-${queue}`, { queue, run: (input: unknown) => input });
     const base = await serve(app, { tasks: [add, free], maxBodyBytes: 1000, ...options });
@@ -83,7 +83,7 @@ onEmbedded((engine) => {
 
     it('says at most 50 of what is wrong, where, and not with which value', async () => {
       const { app } = stage;
-      const queue = unique();
+      const queue = uniqueName();
       const many = app.task(`many-${queue}`, { queue, input: z.array(z.number()), run: () => 1 });
       const base = await serve(app, { tasks: [many] });
       const { issues } = (await (
@@ -146,7 +146,7 @@ onEmbedded((engine) => {
 
     it('of one client is not that of another', async () => {
       const { app } = stage;
-      const queue = unique();
+      const queue = uniqueName();
       const echo = app.task(`echo-${queue}`, { queue, run: (input: unknown) => input });
       const base = await serve(app, { tasks: [echo], clientOf: ({ headers }) => headers.get('x-client') ?? '' });
       const start = (client: string, body: unknown) =>
@@ -158,7 +158,7 @@ onEmbedded((engine) => {
 
     it('is not for tasks that say themselves which job stands', async () => {
       const { app } = stage;
-      const queue = unique();
+      const queue = uniqueName();
       const once = app.task(`once-${queue}`, { queue, unique: { key: () => 'k', onConflict: 'reject' }, run: () => 1 });
       const url = `${await serve(app, { tasks: [once] })}/tasks/${once.name}`;
       expect(await problemOf(await post(url, 1, { 'idempotency-key': '"k"' }))).toMatchObject({
@@ -230,7 +230,7 @@ onEmbedded((engine) => {
 
   it('keeps errors of the server to itself, and bodies out of the log', async () => {
     const { app, log } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const echo = app.task(`echo-${queue}`, {
       queue,
       idempotency: {

@@ -1,13 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import type { JobHandle, JobStatus } from '@oxbow/core';
 import { until } from '@oxbow/faults';
+import { Gate, onEmbedded, uniqueName } from '@oxbow/faults/suite';
 import { EventSource } from 'eventsource';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { onEmbedded } from './testing/engines.ts';
 import { eventsOf } from './testing/events.ts';
-import { Gate } from './testing/gate.ts';
 import { toNodeListener } from './node-listener.ts';
-import { listen, open, openStage, unique, work } from './testing/stage.ts';
+import { listen, open, openStage, work } from './testing/stage.ts';
 
 interface Watches {
   begun: number;
@@ -24,7 +23,7 @@ onEmbedded((engine) => {
     ...options
   }: { readonly heartbeatMs?: number; readonly dropAfterMs?: number; readonly flood?: boolean } = {}) {
     const { app } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const gate = new Gate();
     const task = app.task(`task-${queue}`, {
       queue,

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import type { Server } from 'node:http';
 import { promisify } from 'node:util';
 import { createAdaptorServer } from '@hono/node-server';
+import { onEmbedded, uniqueName } from '@oxbow/faults/suite';
 import express from 'express';
 import { fastify } from 'fastify';
 import { Hono } from 'hono';
@@ -10,9 +11,8 @@ import { fetch as undiciFetch, request as undiciRequest } from 'undici';
 import { z } from 'zod';
 import type { HttpHandler } from './create-http.ts';
 import { toNodeListener } from './node-listener.ts';
-import { onEmbedded } from './testing/engines.ts';
 import { allEvents } from './testing/events.ts';
-import { addressOf, listen, open, openStage, post, problemOf, unique, work } from './testing/stage.ts';
+import { addressOf, listen, open, openStage, post, problemOf, work } from './testing/stage.ts';
 
 const execute = promisify(execFile);
 
@@ -52,7 +52,7 @@ onEmbedded((engine) => {
 
   async function scene() {
     const { app } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const add = app.task(`add-${queue}`, { queue, input: z.object({ a: z.number(), b: z.number() }), run: ({ a, b }) => a + b });
     await work(app, queue);
     return { app, queue, add, http: open(app, { tasks: [add], basePath: '/api' }) };

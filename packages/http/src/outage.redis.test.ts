@@ -1,16 +1,16 @@
 import { createApp } from '@oxbow/core';
 import { RedisServer, until } from '@oxbow/faults';
+import { onRedis, uniqueName } from '@oxbow/faults/suite';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { onRedis } from './testing/engines.ts';
-import { post, problemOf, serve, unique } from './testing/stage.ts';
+import { post, problemOf, serve } from './testing/stage.ts';
 
 onRedis(() => {
   describe('while the server is away', () => {
     it('answers 503 with Retry-After, and nothing of it is enqueued', async () => {
       const redis = await RedisServer.started();
       onTestFinished(() => redis[Symbol.asyncDispose]());
-      const app = createApp({ name: unique(), url: redis.url, connectTimeout: 300, logger: pino({ level: 'silent' }) });
+      const app = createApp({ name: uniqueName(), url: redis.url, connectTimeout: 300, logger: pino({ level: 'silent' }) });
       onTestFinished(() => app.close());
       const task = app.task('echo', { run: (input: unknown) => input });
       const base = await serve(app, { tasks: [task] });

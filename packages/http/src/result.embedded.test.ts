@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createApp, type App, type ResultStore } from '@oxbow/core';
+import { uniqueName } from '@oxbow/faults/suite';
 import { pino } from 'pino';
 import { afterAll, describe, expect, it } from 'vitest';
-import { post, problemOf, serve, unique, work } from './testing/stage.ts';
+import { post, problemOf, serve, work } from './testing/stage.ts';
 
 const PART = 64 * 1024;
 
@@ -30,7 +31,7 @@ function memoryStore(): ResultStore & { readonly written: Map<string, Buffer[]> 
 
 describe('stored results over HTTP, embedded', () => {
   const store = memoryStore();
-  const app: App = createApp({ name: unique(), url: 'embedded:', results: store, logger: pino({ level: 'silent' }) });
+  const app: App = createApp({ name: uniqueName(), url: 'embedded:', results: store, logger: pino({ level: 'silent' }) });
   const give = app.task('give', {
     queue: 'give',
     run: async function* (parts: number) {

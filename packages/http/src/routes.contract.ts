@@ -1,11 +1,10 @@
 import { TaskFailedError, type JobHandle } from '@oxbow/core';
 import { until } from '@oxbow/faults';
+import { Gate, type TestEngine, uniqueName } from '@oxbow/faults/suite';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { TestEngine } from './testing/engines.ts';
 import { allEvents, eventsOf, type SentEvent } from './testing/events.ts';
-import { Gate } from './testing/gate.ts';
-import { openStage, post, problemOf, serve, unique, work } from './testing/stage.ts';
+import { openStage, post, problemOf, serve, work } from './testing/stage.ts';
 
 interface Accepted {
   readonly id: string;
@@ -20,7 +19,7 @@ export function routesContract(engine: TestEngine): void {
   /** A task that adds, behind a gate, and a server that has it. */
   async function scene(options: { readonly idempotencyErrors?: boolean } = {}) {
     const { app } = stage;
-    const queue = unique();
+    const queue = uniqueName();
     const gate = new Gate();
     const add = app.task(`add-${queue}`, {
       queue,

@@ -1,4 +1,4 @@
+import { onEmbedded } from '@oxbow/faults/suite';
 import { routesContract } from './routes.contract.ts';
-import { onEmbedded } from './testing/engines.ts';
 
 onEmbedded(routesContract);

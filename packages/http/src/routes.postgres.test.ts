@@ -1,4 +1,4 @@
+import { onPostgres } from '@oxbow/faults/suite';
 import { routesContract } from './routes.contract.ts';
-import { onPostgres } from './testing/engines.ts';
 
 onPostgres(routesContract);

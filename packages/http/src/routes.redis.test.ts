@@ -1,4 +1,4 @@
+import { onRedis } from '@oxbow/faults/suite';
 import { routesContract } from './routes.contract.ts';
-import { onRedis } from './testing/engines.ts';
 
 onRedis(routesContract);

@@ -1,15 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp, type App } from '@oxbow/core';
-import { Redis } from 'ioredis';
-import { Client } from 'pg';
+import { deleteApp, uniqueName, type TestEngine } from '@oxbow/faults/suite';
 import { pino } from 'pino';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { createHttp, type Http } from '../create-http.ts';
 import { toNodeListener } from '../node-listener.ts';
 import type { HttpOptions } from '../options.ts';
-import type { TestEngine } from './engines.ts';
 
 /** One app for the tests of a suite, which tell their jobs apart by queues and task names of their own. */
 export interface Stage {
@@ -20,15 +17,14 @@ export interface Stage {
 
 export function openStage(engine: TestEngine): Stage {
   const log: string[] = [];
-  const name = unique();
+  const name = uniqueName();
   let app: App | undefined;
   beforeAll(() => {
     app = createApp({ name, url: engine.url, logger: pino({ level: 'debug' }, { write: (line) => void log.push(line) }) });
   });
   afterAll(async () => {
     await app?.close();
-    if (engine.kind === 'redis') await deleteRedisKeys(engine.url, name);
-    if (engine.kind === 'postgres') await dropSchema(engine.url, name);
+    await deleteApp(engine, name);
   });
   return {
     log,
@@ -36,11 +32,6 @@ export function openStage(engine: TestEngine): Stage {
       return app as App;
     },
   };
-}
-
-/** A name that no other test uses. */
-export function unique(): string {
-  return `t${randomBytes(6).toString('hex')}`;
 }
 
 /** A worker of one queue, running; drained when the test ends. */
@@ -93,19 +84,4 @@ export async function post(url: string, body: unknown, headers: Record<string, s
 export async function problemOf(response: Response): Promise<Record<string, unknown>> {
   const document = (await response.json()) as Record<string, unknown>;
   return { ...document, status: response.status, contentType: response.headers.get('content-type') };
-}
-
-async function deleteRedisKeys(url: string, app: string): Promise<void> {
-  const client = new Redis(url);
-  for await (const keys of client.scanStream({ match: `{oxbow:${app}}:*`, count: 1000 })) {
-    if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]));
-  }
-  client.disconnect();
-}
-
-async function dropSchema(url: string, app: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(`DROP SCHEMA IF EXISTS "oxbow_${app}" CASCADE`);
-  await client.end();
 }
