@@ -1,5 +1,5 @@
 import type { BackgroundState } from './client/background.ts';
-import type { EngineKind } from './engine/engine.ts';
+import type { EngineKind, EngineReading } from './engine/engine.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 import type { WorkerState } from './worker/state.ts';
 
@@ -14,9 +14,17 @@ export interface EngineState {
   readonly connected: boolean | undefined;
 }
 
+/** A queue as the engine has it now, whoever reads it. */
+export interface QueueReading extends EngineReading {
+  /** 0 also where the app keeps none. */
+  readonly deadLetters: number;
+  /** Since the first of them was written; 0: there is none. */
+  readonly oldestDeadLetterAgeMs: number;
+}
+
 /**
- * What an app's part in this process shows to those who watch over it: metrics, health, dashboards. Nothing here asks
- * the server, and nothing can be changed.
+ * What an app's part in this process shows to those who watch over it: metrics, health, dashboards. Only what returns a
+ * promise asks the server, and nothing can be changed.
  */
 export interface Operation {
   readonly app: string;
@@ -25,6 +33,12 @@ export interface Operation {
   workers(): readonly WorkerState[];
   /** Of `app.background`, since the app was made. */
   background(): BackgroundState;
+  /**
+   * What the engine has of these queues, in the order asked; the same from every process. One that nobody has used is empty. Each queue is read in
+   * one atomic step; all of them take one round trip, or on SQL one for each ten queues, and one more for the dead letters.
+   * @throws EngineUnavailableError; OxbowError `invalid_name`
+   */
+  readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>;
   /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void;
 }
