@@ -20,7 +20,7 @@ const EMPTY = {
 
 /** What every process reads of a queue, on every engine. */
 export function queueReadingsContract(engine: TestEngine): void {
-  const stage = stages(engine);
+  const stage = stages(engine, { finishedCounters: true });
 
   const read = async (app: App, queue: string): Promise<QueueReading> => (await operate(app).readQueues([queue]))[0] as QueueReading;
 
@@ -140,7 +140,7 @@ export function queueReadingsContract(engine: TestEngine): void {
 
     // Another app takes an embedded engine seconds to open, and counts as one on Postgres does.
     it.skipIf(engine.kind === 'embedded')('have no counters in an app that does not count', async () => {
-      const app = withApp(engine, { finishedCounters: false });
+      const app = withApp(engine);
       const task = app.task('uncounted', { run: () => null });
       await startWorker(app, { queues: { default: 1 } });
       await (await task.enqueue()).result();
