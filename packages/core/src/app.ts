@@ -20,7 +20,7 @@ import { OxbowError } from './errors.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
-import type { Operation } from './operation.ts';
+import type { AnyWorker, AppPhase, Operation } from './operation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
@@ -62,6 +62,8 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #background: Background;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
+  #facts: EngineFacts | undefined;
+  #phase: AppPhase = 'open';
   #closing: Promise<void> | undefined;
 
   constructor(options: AppOptions) {
@@ -73,6 +75,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     this.#engine = openEngine(this.#settings, this.log, (facts) => {
       this.#eviction.opened(facts.evictionPolicy);
+      this.#facts = facts;
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
@@ -274,9 +277,21 @@ export class App<Deps = unknown, Extra extends object = object> {
     const { kind, label } = this.#engine;
     return {
       app: this.name,
-      engine: () => ({ kind, label, connected: this.#engine.connected }),
+      engine: () => {
+        const { policy: evictionPolicy = 'unknown', evicts } = this.#eviction;
+        const facts = this.#facts && { ...this.#facts, evictionPolicy };
+        return { kind, label, connected: this.#engine.connected, facts, evicts };
+      },
       background: () => this.#background.state,
       workers: () => [...this.#workers].map((worker) => worker.state),
+      worker: (worker) => this.#own(worker).state,
+      phase: () => this.#phase,
+      probe: async () => {
+        await this.#engine.open();
+        const startedAt = performance.now();
+        await this.#stores.probe.touch();
+        return { latencyMs: performance.now() - startedAt };
+      },
       on: (name, listener) => this.on(name, listener),
     };
   }
@@ -295,7 +310,15 @@ export class App<Deps = unknown, Extra extends object = object> {
     return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
   }
 
+  #own(worker: AnyWorker): Worker<Deps> {
+    const own = [...this.#workers].find((one) => one === worker);
+    if (own === undefined)
+      throw new OxbowError('invalid_options', `App "${this.name}" has no such worker: give what app.worker() returned.`);
+    return own;
+  }
+
   async #close(): Promise<void> {
+    this.#phase = 'closing';
     await Promise.all([...this.#workers].map((worker) => worker.drain()));
     // Handlers may have called it until now, and it may enqueue until it has ended.
     await this.#background.close();
@@ -303,6 +326,8 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#wiring.handles.watcher.close();
     this.#eviction.stop();
     await this.#engine.close();
+    this.#phase = 'closed';
+    this.#signals.emit('app:closed', { app: this.name });
   }
 
   #declare(preset: object): DeclareTask<Deps, Extra> {

@@ -76,6 +76,7 @@ export class Worker<Deps = unknown> {
   #draining: Promise<Drained> | undefined;
   #entered = false;
   #phase: WorkerPhase = 'new';
+  #drainEndsAt: number | undefined;
 
   /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
@@ -108,6 +109,7 @@ export class Worker<Deps = unknown> {
       eventLoop: this.#loop.lag,
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
+      drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
     };
   }
 
@@ -274,6 +276,7 @@ export class Worker<Deps = unknown> {
 
   async #drain(): Promise<Drained> {
     this.#phase = 'draining';
+    this.#drainEndsAt = Date.now() + this.#settings.softMs + this.#settings.hardMs;
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
