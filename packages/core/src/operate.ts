@@ -5,7 +5,7 @@ import type { Operation } from './operation.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 
 export type { EngineKind } from './engine/engine.ts';
-export type { BackgroundState, EngineState, Operation } from './operation.ts';
+export type { BackgroundState, EngineState, FleetQueue, FleetWorker, Operation } from './operation.ts';
 export type { LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 

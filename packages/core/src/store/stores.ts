@@ -11,6 +11,7 @@ import { redisLeases } from './redis/leases.ts';
 import { redisRetention } from './redis/retention.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
+import { redisWorkers } from './redis/workers.ts';
 import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
 import { sqlDeadLetters } from './sql/dead-letters.ts';
 import { redisRates } from './redis/rates.ts';
@@ -18,8 +19,10 @@ import { sqlLeases } from './sql/leases.ts';
 import { sqlRetention } from './sql/retention.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
+import { sqlWorkers } from './sql/workers.ts';
 import type { StepStore } from './steps.ts';
 import { sqlRates } from './sql/rates.ts';
+import type { WorkerStore } from './workers.ts';
 
 /** What holds Oxbow's own small state, by what is held. */
 export interface Stores {
@@ -30,6 +33,7 @@ export interface Stores {
   readonly blockedJobs: BlockedJobStore;
   readonly rates: RateStore;
   readonly retention: RetentionStore;
+  readonly workers: WorkerStore;
 }
 
 /** Nothing is connected yet. */
@@ -44,5 +48,6 @@ export function createStores(server: StoreServer): Stores {
     deadLetters: on(redisDeadLetters, sqlDeadLetters),
     blockedJobs: on(redisBlockedJobs, sqlBlockedJobs),
     retention: on(redisRetention, sqlRetention),
+    workers: on(redisWorkers, sqlWorkers),
   };
 }
