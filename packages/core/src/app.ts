@@ -8,6 +8,7 @@ import { Background, type BackgroundCall, type BackgroundCallOptions } from './c
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
 import { wire, type Wiring } from './app-wiring.ts';
 import { DeadLetters } from './client/dead-letters.ts';
+import type { Fleet } from './client/fleet.ts';
 import { JobHandle } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
@@ -157,6 +158,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         retention: () => engineRetention(this.#settings, this.#tasks.all),
         execution,
         leader: this.#leader,
+        fleet: { leaseMs: this.#settings.leaseMs, tasks: () => this.#tasks.implemented.keys() },
         idle: insideChild() !== undefined,
         settleBackground: () => this.#background.settled(),
         closeApp: () => this.close(),
@@ -252,6 +254,11 @@ export class App<Deps = unknown, Extra extends object = object> {
     return takePlace(this.#locks, key, places, options);
   }
 
+  /** The running workers of the app, in all processes: to see them, and to tell them what to do. */
+  get fleet(): Fleet {
+    return this.#wiring.fleet;
+  }
+
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
   queue(name: string): BullQueue {
     assertName('queue', name);
@@ -283,6 +290,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         return { kind, label, connected: this.#engine.connected, facts, evicts };
       },
       background: () => this.#background.state,
+      fleet: () => this.fleet.workers(),
       workers: () => [...this.#workers].map((worker) => worker.state),
       worker: (worker) => this.#own(worker).state,
       phase: () => this.#phase,

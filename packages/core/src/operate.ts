@@ -5,8 +5,17 @@ import type { Operation } from './operation.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 
 export type { EngineFacts, EngineKind } from './engine/engine.ts';
-export type { AnyWorker, AppPhase, BackgroundState, EngineState, Operation, StoreProbe } from './operation.ts';
-export type { LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
+export type {
+  AnyWorker,
+  AppPhase,
+  BackgroundState,
+  EngineState,
+  FleetQueue,
+  FleetWorker,
+  Operation,
+  StoreProbe,
+} from './operation.ts';
+export type { DrainState, LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 
 /** What `createApp` returned, whatever its tasks and dependencies are. */

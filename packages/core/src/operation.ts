@@ -1,11 +1,13 @@
 import type { BackgroundState } from './client/background.ts';
 import type { EngineFacts, EngineKind } from './engine/engine.ts';
+import type { FleetWorker } from './fleet/fleet-worker.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 import type { WorkerState } from './worker/state.ts';
 import type { Worker } from './worker/worker.ts';
 
 export type { BackgroundState } from './client/background.ts';
 export type { EngineFacts } from './engine/engine.ts';
+export type { FleetQueue, FleetWorker } from './fleet/fleet-worker.ts';
 
 /** The engine of an app, as this process knows it. */
 export interface EngineState {
@@ -44,6 +46,8 @@ export interface Operation {
   /** Of one of them. @throws OxbowError `invalid_options` when it is none of this app */
   worker(worker: AnyWorker): WorkerState;
   phase(): AppPhase;
+  /** Those that run now, in all processes: `app.fleet.workers()`. Asks the server. @throws EngineUnavailableError */
+  fleet(): Promise<readonly FleetWorker[]>;
   /** Of `app.background`, since the app was made. */
   background(): BackgroundState;
   /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */

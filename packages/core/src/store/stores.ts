@@ -13,6 +13,7 @@ import { redisProbe } from './redis/probe.ts';
 import { redisRetention } from './redis/retention.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
+import { redisWorkers } from './redis/workers.ts';
 import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
 import { sqlDeadLetters } from './sql/dead-letters.ts';
 import { redisRates } from './redis/rates.ts';
@@ -21,8 +22,10 @@ import { sqlProbe } from './sql/probe.ts';
 import { sqlRetention } from './sql/retention.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
+import { sqlWorkers } from './sql/workers.ts';
 import type { StepStore } from './steps.ts';
 import { sqlRates } from './sql/rates.ts';
+import type { WorkerStore } from './workers.ts';
 
 /** What holds Oxbow's own small state, by what is held. */
 export interface Stores {
@@ -34,6 +37,7 @@ export interface Stores {
   readonly rates: RateStore;
   readonly retention: RetentionStore;
   readonly probe: ProbeStore;
+  readonly workers: WorkerStore;
 }
 
 /** Nothing is connected yet. */
@@ -49,5 +53,6 @@ export function createStores(server: StoreServer): Stores {
     blockedJobs: on(redisBlockedJobs, sqlBlockedJobs),
     retention: on(redisRetention, sqlRetention),
     probe: on(redisProbe, sqlProbe),
+    workers: on(redisWorkers, sqlWorkers),
   };
 }

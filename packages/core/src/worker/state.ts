@@ -7,7 +7,7 @@ export type WorkerPhase = 'new' | 'starting' | 'running' | 'draining' | 'drained
 export interface LaneState {
   readonly queue: string;
   readonly running: number;
-  /** False while it has no free slot, is paused (clock skew) or is being closed. */
+  /** False while it has no free slot, is held (paused, clock skew) or is being closed. */
   readonly fetching: boolean;
   /** The server has answered a fetch, since it began. */
   readonly fetched: boolean;
@@ -55,9 +55,13 @@ export interface DrainState {
 
 /** A worker of this process at one moment. */
 export interface WorkerState {
+  /** `<host>:<pid>:<random>`. */
+  readonly id: string;
   readonly phase: WorkerPhase;
   /** Queue → slots. */
   readonly queues: Readonly<Record<string, number>>;
+  /** Queues that this worker does not fetch for now, by `worker.pause` or the fleet. */
+  readonly paused: readonly string[];
   readonly lanes: readonly LaneState[];
   /** Oldest first. */
   readonly running: readonly RunningState[];
