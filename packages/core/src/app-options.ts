@@ -90,6 +90,12 @@ export interface AppOptions {
   };
   /** How long dead letters are kept, in all queues together; false: there are none. @defaultValue 14 days and 10,000 */
   readonly deadLetters?: false | DeadLetterRetention;
+  /**
+   * Jobs that end are counted in the engine, by queue: what `queue_jobs_finished_total` of `@oxbow/metrics` shows. Every process of the app
+   * should say the same.
+   * @defaultValue true
+   */
+  readonly finishedCounters?: boolean;
   /** Of `app.background`. */
   readonly background?: BackgroundOptions;
   /** Of the registry of workers. */
@@ -131,6 +137,7 @@ export interface AppSettings {
   /** Undefined: there are none. */
   readonly deadLetters: DeadLetterLimits | undefined;
   readonly redact: readonly string[];
+  readonly finishedCounters: boolean;
   readonly background: BackgroundSettings;
   readonly leaseMs: number;
   readonly connectTimeoutMs: number;
@@ -168,6 +175,7 @@ const appOptions = z.strictObject({
   unknownTaskGrace: durationOption.optional(),
   retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional(), cancelled: retention.optional() }).optional(),
   deadLetters: z.union([z.literal(false), z.strictObject({ age: durationOption.optional(), count: z.int().min(1).optional() })]).optional(),
+  finishedCounters: z.boolean().optional(),
   background: z
     .strictObject({
       concurrency: z.int().min(1).max(1000).optional(),
@@ -215,6 +223,7 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
     },
     deadLetters,
     redact: options.redact ?? [],
+    finishedCounters: options.finishedCounters ?? true,
     background: {
       concurrency: background?.concurrency ?? 10,
       waiting: background?.waiting ?? 1000,

@@ -23,6 +23,7 @@ import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { AnyWorker, AppPhase, Operation } from './operation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
+import { readQueues, type ReadingSource } from './queue-readings.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { createStores, type Stores } from './store/stores.ts';
@@ -300,6 +301,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         await this.#stores.probe.touch();
         return { latencyMs: performance.now() - startedAt };
       },
+      readQueues: (queues) => readQueues(this.#readings, queues),
       on: (name, listener) => this.on(name, listener),
     };
   }
@@ -312,6 +314,10 @@ export class App<Deps = unknown, Extra extends object = object> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #readings(): ReadingSource {
+    return { engine: this.#engine, stores: this.#stores, counts: this.#settings.finishedCounters };
   }
 
   get #locks(): LockSource {
@@ -372,8 +378,10 @@ export function createApp<Deps = unknown>(options: AppOptions): App<Deps> {
 }
 
 /** Nothing is connected yet. */
-function openEngine({ name: app, url, connectTimeoutMs, tls }: AppSettings, log: Logger, onOpen: (facts: EngineFacts) => void): Engine {
+function openEngine(settings: AppSettings, log: Logger, onOpen: (facts: EngineFacts) => void): Engine {
+  const { name: app, url, connectTimeoutMs, tls, finishedCounters: counts } = settings;
   if (insideChild() !== undefined) return noEngine();
   const errors = new ThrottledLog(log);
-  return createEngine({ app, url, connectTimeoutMs, tls, onOpen, onError: (error) => errors.error(error, 'connection to the engine') });
+  const onError = (error: Error): void => errors.error(error, 'connection to the engine');
+  return createEngine({ app, url, connectTimeoutMs, tls, counts, onOpen, onError });
 }

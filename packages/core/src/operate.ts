@@ -4,7 +4,7 @@ import { OxbowError } from './errors.ts';
 import type { Operation } from './operation.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 
-export type { EngineFacts, EngineKind } from './engine/engine.ts';
+export type { EngineFacts, EngineKind, EngineReading, FinishedCounts, JobCounts } from './engine/engine.ts';
 export type {
   AnyWorker,
   AppPhase,
@@ -13,6 +13,7 @@ export type {
   FleetQueue,
   FleetWorker,
   Operation,
+  QueueReading,
   StoreProbe,
 } from './operation.ts';
 export type { DrainState, LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';

@@ -1,5 +1,5 @@
 import type { BackgroundState } from './client/background.ts';
-import type { EngineFacts, EngineKind } from './engine/engine.ts';
+import type { EngineFacts, EngineKind, EngineReading } from './engine/engine.ts';
 import type { FleetWorker } from './fleet/fleet-worker.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 import type { WorkerState } from './worker/state.ts';
@@ -34,6 +34,14 @@ export interface StoreProbe {
   readonly latencyMs: number;
 }
 
+/** A queue as the engine has it now, whoever reads it. */
+export interface QueueReading extends EngineReading {
+  /** 0 also where the app keeps none. */
+  readonly deadLetters: number;
+  /** Since the first of them was written; 0: there is none. */
+  readonly oldestDeadLetterAgeMs: number;
+}
+
 /**
  * What an app's part in this process shows to those who watch over it: metrics, health, dashboards. Nothing can be changed, and
  * nothing asks the server but what returns a promise.
@@ -50,12 +58,18 @@ export interface Operation {
   fleet(): Promise<readonly FleetWorker[]>;
   /** Of `app.background`, since the app was made. */
   background(): BackgroundState;
-  /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */
+  /**
+   * What the engine has of these queues, in the order asked; the same from every process. One that nobody has used is empty. Each queue is read in
+   * one atomic step; all of them take one round trip, or on SQL one for each ten queues, and one more for the dead letters.
+   * @throws EngineUnavailableError; OxbowError `invalid_name`
+   */
+  readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>;
   /**
    * Writes something small to the store, reads it and takes it away again: one round trip, and nobody sees it. Opens the engine.
    * @throws EngineUnavailableError after `connectTimeout`; OxbowError `engine_refused` (no memory, no disk), `engine_unsupported`;
    * the server's own error when it may not be written to
    */
   probe(): Promise<StoreProbe>;
+  /** The app's signals; returns the function that stops it. @throws OxbowError `invalid_options` */
   on<Name extends SignalName>(name: Name, listener: SignalListener<Name>): () => void;
 }

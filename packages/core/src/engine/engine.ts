@@ -6,10 +6,12 @@
  */
 import type { IQueueBackend, Queue } from 'bullmq';
 import type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+import type { EngineReading } from './queue-reading.ts';
 import type { Transactions } from './transactions.ts';
 import type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
 export type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+export type { EngineReading, FinishedCounts, JobCounts } from './queue-reading.ts';
 export type { Addition, StatementResult, Transaction, Transactions } from './transactions.ts';
 export type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
@@ -312,6 +314,8 @@ export interface Engine {
   setPaused(queue: string, paused: boolean): Promise<void>;
   /** One round trip. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
+  /** In the order asked; a queue that nobody has used is empty. A round trip for some of them. @throws EngineUnavailableError */
+  readQueues(queues: readonly string[]): Promise<readonly EngineReading[]>;
   lane(options: LaneOptions): Lane;
   /** Engine's clock minus ours in ms; undefined where they are one clock. */
   clockOffsetMs(): Promise<number | undefined>;
