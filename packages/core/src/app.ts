@@ -8,6 +8,7 @@ import { Background, type BackgroundCall, type BackgroundCallOptions } from './c
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
 import { wire, type Wiring } from './app-wiring.ts';
 import { DeadLetters } from './client/dead-letters.ts';
+import type { Fleet } from './client/fleet.ts';
 import { JobHandle } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
@@ -20,7 +21,7 @@ import { OxbowError } from './errors.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
-import type { Operation } from './operation.ts';
+import type { AnyWorker, AppPhase, Operation } from './operation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
 import { readQueues, type ReadingSource } from './queue-readings.ts';
 import { LastChance } from './policies/crash-limit.ts';
@@ -63,6 +64,8 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #background: Background;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
+  #facts: EngineFacts | undefined;
+  #phase: AppPhase = 'open';
   #closing: Promise<void> | undefined;
 
   constructor(options: AppOptions) {
@@ -74,6 +77,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     this.#engine = openEngine(this.#settings, this.log, (facts) => {
       this.#eviction.opened(facts.evictionPolicy);
+      this.#facts = facts;
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
@@ -155,6 +159,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         retention: () => engineRetention(this.#settings, this.#tasks.all),
         execution,
         leader: this.#leader,
+        fleet: { leaseMs: this.#settings.leaseMs, tasks: () => this.#tasks.implemented.keys() },
         idle: insideChild() !== undefined,
         settleBackground: () => this.#background.settled(),
         closeApp: () => this.close(),
@@ -250,6 +255,11 @@ export class App<Deps = unknown, Extra extends object = object> {
     return takePlace(this.#locks, key, places, options);
   }
 
+  /** The running workers of the app, in all processes: to see them, and to tell them what to do. */
+  get fleet(): Fleet {
+    return this.#wiring.fleet;
+  }
+
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
   queue(name: string): BullQueue {
     assertName('queue', name);
@@ -275,9 +285,22 @@ export class App<Deps = unknown, Extra extends object = object> {
     const { kind, label } = this.#engine;
     return {
       app: this.name,
-      engine: () => ({ kind, label, connected: this.#engine.connected }),
+      engine: () => {
+        const { policy: evictionPolicy = 'unknown', evicts } = this.#eviction;
+        const facts = this.#facts && { ...this.#facts, evictionPolicy };
+        return { kind, label, connected: this.#engine.connected, facts, evicts };
+      },
       background: () => this.#background.state,
+      fleet: () => this.fleet.workers(),
       workers: () => [...this.#workers].map((worker) => worker.state),
+      worker: (worker) => this.#own(worker).state,
+      phase: () => this.#phase,
+      probe: async () => {
+        await this.#engine.open();
+        const startedAt = performance.now();
+        await this.#stores.probe.touch();
+        return { latencyMs: performance.now() - startedAt };
+      },
       readQueues: (queues) => readQueues(this.#readings, queues),
       on: (name, listener) => this.on(name, listener),
     };
@@ -301,7 +324,15 @@ export class App<Deps = unknown, Extra extends object = object> {
     return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
   }
 
+  #own(worker: AnyWorker): Worker<Deps> {
+    const own = [...this.#workers].find((one) => one === worker);
+    if (own === undefined)
+      throw new OxbowError('invalid_options', `App "${this.name}" has no such worker: give what app.worker() returned.`);
+    return own;
+  }
+
   async #close(): Promise<void> {
+    this.#phase = 'closing';
     await Promise.all([...this.#workers].map((worker) => worker.drain()));
     // Handlers may have called it until now, and it may enqueue until it has ended.
     await this.#background.close();
@@ -309,6 +340,8 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#wiring.handles.watcher.close();
     this.#eviction.stop();
     await this.#engine.close();
+    this.#phase = 'closed';
+    this.#signals.emit('app:closed', { app: this.name });
   }
 
   #declare(preset: object): DeclareTask<Deps, Extra> {

@@ -158,6 +158,11 @@ export class BullEngine implements Engine {
     return this.feed.hear(listener, gap);
   }
 
+  async setPaused(name: string, paused: boolean): Promise<void> {
+    const queue = this.queue(name);
+    await this.#write(() => (paused ? queue.pause() : queue.resume()));
+  }
+
   lane(options: LaneOptions): Lane {
     return new BullLane(options, this.#driver);
   }

@@ -39,6 +39,7 @@ export function noEngine(): Engine {
     findMany: refuse,
     find: refuse,
     end: refuse,
+    setPaused: refuse,
     broadcast: refuse,
     onBroadcast: refuse,
     clockOffsetMs: refuse,

@@ -9,6 +9,7 @@ import { FINISHED } from './finished-schema.ts';
 import { LEASE_SCHEMA } from './lease-schema.ts';
 import { RATE_SCHEMA } from './rate-schema.ts';
 import { RETENTION } from './retention-schema.ts';
+import { WORKERS } from './workers-schema.ts';
 
 /** Grows with every change of {@link STORE_SCHEMA}. */
 export const STORE_VERSION = 3;
@@ -38,4 +39,5 @@ export const STORE_SCHEMA: string = [
   FINISHED,
   BLOCKED_JOBS,
   RETENTION,
+  WORKERS,
 ].join('\n');
