@@ -130,9 +130,9 @@ export class ProcessMetrics {
     queueMicrotask(() => (this.#looked = false));
     const { operation, worker } = this.#settings;
     const workers = worker === undefined ? operation.workers() : [operation.worker(worker)];
+    for (const { name, queue, hasHandler } of operation.tasks()) this.#zero({ task: name, queue }, hasHandler && workers.length > 0);
     this.#workers.show(workers);
     for (const ofQueue of this.#tallies.values()) for (const tally of ofQueue.values()) tally.flush();
-    for (const { name, queue, hasHandler } of operation.tasks()) this.#zero({ task: name, queue }, hasHandler && workers.length > 0);
   }
 
   #zero(declared: TaskLabels, runsHere: boolean): void {
