@@ -51,10 +51,11 @@ export async function scrape(url: string, name: string, size: number): Promise<R
   };
 }
 
-/** For which the server has been at commands. */
+/** For which the server has been at scripts, which is what readings are. */
 async function busyMicros(server: Redis): Promise<number> {
   const stats = await server.info('commandstats');
-  return [...stats.matchAll(/^cmdstat_(?!info|client)[^:]+:.*?usec=(?<usec>\d+)/gmu)].reduce(
+  // What scripts call is within their own time.
+  return [...stats.matchAll(/^cmdstat_eval(?:sha)?:.*?usec=(?<usec>\d+)/gmu)].reduce(
     (sum, { groups }) => sum + Number(groups?.['usec']),
     0,
   );
