@@ -69,9 +69,14 @@ describe('what is asked', () => {
         .map((metric) => [metric.name, (metric as unknown as { labelNames: readonly string[] }).labelNames]),
     );
     const variables = dashboards.flatMap(({ title, templating }) =>
-      templating.list.map(({ name, query }) => ({ where: `${title}, variable ${name}`, expr: typeof query === 'string' ? '' : query.query })),
+      templating.list.map(({ name, query }) => ({
+        where: `${title}, variable ${name}`,
+        expr: typeof query === 'string' ? '' : query.query,
+      })),
     );
-    expect([...queries, ...variables].flatMap(({ where, expr }) => unknownIn(substituted(expr), labels).map((name) => `${where}: ${name}`))).toEqual([]);
+    expect(
+      [...queries, ...variables].flatMap(({ where, expr }) => unknownIn(substituted(expr), labels).map((name) => `${where}: ${name}`)),
+    ).toEqual([]);
   });
 });
 
@@ -115,7 +120,9 @@ function unknownIn(expr: string, labels: ReadonlyMap<string, readonly string[]>)
       if (label !== '__name__' && ![...TARGET_LABELS, ...own].includes(label)) unknown.push(`${label} of ${name}`);
     }
   }
-  const grouping = [...expr.matchAll(/\b(?:by|on|ignoring|without) ?\((?<labels>[^)]*)\)/gu)].flatMap(({ groups }) => (groups?.['labels'] ?? '').split(/,\s*/u));
+  const grouping = [...expr.matchAll(/\b(?:by|on|ignoring|without) ?\((?<labels>[^)]*)\)/gu)].flatMap(({ groups }) =>
+    (groups?.['labels'] ?? '').split(/,\s*/u),
+  );
   const wanted = [...grouping, ...[...expr.matchAll(/^label_values\(.*, (?<label>\w+)\)$/gu)].map(({ groups }) => groups?.['label'] ?? '')];
   return [...unknown, ...wanted.filter((label) => !known.has(label))];
 }

@@ -30,10 +30,7 @@ interface Counted {
  * Sends so many jobs to three workers, kills one with SIGKILL when half of them have ended, and compares what Prometheus was told: the
  * counters of the store must equal what was sent; those of the processes may lack what the dead one did after its last scrape.
  */
-export async function load(
-  engine: EngineName,
-  { jobs, say }: LoadOptions,
-): Promise<{ readonly passed: number; readonly failed: number }> {
+export async function load(engine: EngineName, { jobs, say }: LoadOptions): Promise<{ readonly passed: number; readonly failed: number }> {
   await using site = await Site.open(engine);
   const orders: LoadOrders = { url: site.url, app: `load_${engine}`, slots: SLOTS };
   const { app, task } = openLoad(orders);
@@ -88,7 +85,9 @@ async function report({ engine, jobs, tookMs, say, prometheus }: Result): Promis
   );
   const stalled = await valueOf(prometheus, `sum(last_over_time(oxbow_worker_stalled_jobs_total{queue="${QUEUE}"}[1h]))`);
   const missed = jobs - ofProcesses.completed - ofProcesses.failed;
-  say('| engine | sent | completed, store | failed, store | succeeded, processes | failed, processes | missed with the dead worker | stalled | seconds |');
+  say(
+    '| engine | sent | completed, store | failed, store | succeeded, processes | failed, processes | missed with the dead worker | stalled | seconds |',
+  );
   say('|---|---|---|---|---|---|---|---|---|');
   say(
     `| ${[engine, sent, ofStore.completed, ofStore.failed, ofProcesses.completed, ofProcesses.failed, missed, stalled, (tookMs / 1000).toFixed(1)].join(' | ')} |`,

@@ -55,7 +55,9 @@ export interface Query {
   readonly expr: string;
 }
 
-export const dashboards: readonly Dashboard[] = ['overview', 'tasks'].map((name) => JSON.parse(read(`dashboards/${name}.json`)) as Dashboard);
+export const dashboards: readonly Dashboard[] = ['overview', 'tasks'].map(
+  (name) => JSON.parse(read(`dashboards/${name}.json`)) as Dashboard,
+);
 
 export const RULES: string = pathOf('alerts/rules.yml');
 export const RULE_CASES: string = pathOf('alerts/rules.test.yml');
@@ -83,12 +85,19 @@ export const queries: readonly Query[] = [
   ...triggers.flatMap(({ type, metadata: { query } }) => (query === undefined ? [] : [{ where: `KEDA's ${type} trigger`, expr: query }])),
 ];
 
-/** The query of a panel, with all variables at "All". */
-export function panelQuery(board: string, panel: string, options: { readonly refId?: string; readonly window?: string } = {}): string {
-  const found = dashboards.find(({ title }) => title === `Oxbow / ${board}`)?.panels.find(({ title, type }) => title === panel && type !== 'row');
-  const target = found?.targets?.find(({ refId }) => refId === (options.refId ?? 'A'));
-  if (target === undefined) throw new Error(`there is no panel "${panel}" on the board ${board}`);
-  return substituted(target.expr, options.window);
+export interface PanelChoice {
+  /** @defaultValue 'timeseries' */
+  readonly type?: string;
+  /** @defaultValue 'A' */
+  readonly refId?: string;
+}
+
+/** The query of a panel, as Grafana would send it with all variables at "All". */
+export function panelQuery(board: string, title: string, { type = 'timeseries', refId = 'A' }: PanelChoice = {}): string {
+  const panels = dashboards.find((found) => found.title === `Oxbow / ${board}`)?.panels ?? [];
+  const target = panels.find((panel) => panel.title === title && panel.type === type)?.targets?.find((found) => found.refId === refId);
+  if (target === undefined) throw new Error(`there is no ${type} "${title}" with a query ${refId} on the board ${board}`);
+  return substituted(target.expr);
 }
 
 /** As Grafana does it: what is not chosen is "All". */
