@@ -21,7 +21,7 @@ describe('the dashboards', () => {
     for (const panel of panels) {
       if (panel.type === 'row') continue;
       expect(panel).toMatchObject({ datasource: { uid: '${datasource}' }, description: expect.stringMatching(/\.$/u) });
-      expect(panel.targets, panel.title).not.toHaveLength(0);
+      expect(panel.targets).not.toHaveLength(0);
       expect(panel.gridPos.x + panel.gridPos.w).toBeLessThanOrEqual(24);
     }
     const pairs = panels.flatMap((one, at) => panels.slice(at + 1).map((other) => [one, other] as const));
