@@ -78,6 +78,8 @@ export interface Signals {
   'background:lost': { readonly lost: number; readonly names: Readonly<Record<string, number>> };
   'engine:clock-skewed': { readonly offsetMs: number };
   'engine:clock-restored': { readonly offsetMs: number };
+  /** Everything of it has ended. The last signal. */
+  'app:closed': { readonly app: string };
 }
 
 export type SignalName = keyof Signals;
@@ -109,6 +111,7 @@ const NAMES: Readonly<Record<SignalName, true>> = {
   'background:lost': true,
   'engine:clock-skewed': true,
   'engine:clock-restored': true,
+  'app:closed': true,
 };
 
 /**

@@ -39,7 +39,7 @@ describe('the watch over lanes', () => {
       watch.look();
     }
     expect(reconnects).toBe(0);
-    expect(watch.states).toEqual([{ queue: 'work', running: 0, fetching: true, silentMs: 0, stuck: false }]);
+    expect(watch.states).toEqual([{ queue: 'work', running: 0, fetching: true, fetched: true, silentMs: 0, blockMs: 5000, stuck: false }]);
   });
 
   it('connects a lane anew that is not answered for ten seconds, again every ten, and tells of it once', () => {

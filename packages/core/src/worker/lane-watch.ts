@@ -44,7 +44,8 @@ export class LaneWatch {
 
   get states(): readonly LaneState[] {
     return this.#lanes.map(({ lane: { queue, pulse }, silentMs, stuck }) => {
-      return { queue, running: pulse.running, fetching: pulse.fetches, silentMs, stuck };
+      const { running, fetches, answers, blockMs } = pulse;
+      return { queue, running, fetching: fetches, fetched: answers > 0, silentMs, blockMs, stuck };
     });
   }
 
