@@ -15,7 +15,7 @@ export interface LoadOrders {
 
 /** The app of a load, and its one task, whose input says how its job ends. */
 export function openLoad({ url, app: name }: Pick<LoadOrders, 'url' | 'app'>): { readonly app: App; readonly task: Task<number, number> } {
-  const app = createApp({ name, url, logLevel: 'error', evictionPolicy: 'ignore', finishedCounters: true });
+  const app = createApp({ name, url, logLevel: 'silent', evictionPolicy: 'ignore', finishedCounters: true });
   const task = app.task('load.step', {
     queue: QUEUE,
     idempotency: 'natural',
