@@ -46,7 +46,7 @@ export interface Wiring {
 export function wire({ settings, engine, stores, signals, policies, tasks, closed }: WiringSource): Wiring {
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
-  const results = new StoredResults(settings.name, settings.results?.store);
+  const results = new StoredResults(settings.name, settings.results?.store, signals);
   const { retention, deadLetters } = stores;
   const handles: HandleSource = { engine, retention, deadLetters, flows, watcher: new Watcher(engine), results, closed };
   const compile: CompileSettings = {

@@ -147,6 +147,17 @@ export function queueReadingsContract(engine: TestEngine): void {
       expect((await read(app, 'default')).finished).toBeUndefined();
     });
 
+    it('are of the queues that somebody has served, or that a task has', async () => {
+      const { app, queue, name } = stage();
+      app.task(name('declared'), { queue: `${queue}-declared`, run: () => null });
+      await startWorker(app, { queues: { [`${queue}-served`]: 1 } });
+      const known = async (of: App): Promise<readonly string[]> => (await operate(of).queues()).filter((one) => one.startsWith(queue));
+      await until('both are known', async () => (await known(app)).join() === `${queue}-declared,${queue}-served`);
+      expect(await known(elsewhere(engine, app))).toContain(`${queue}-served`);
+      expect(operate(app).tasks()).toContainEqual({ name: name('declared'), queue: `${queue}-declared`, hasHandler: true });
+      expect(operate(app).versions()).toEqual({ core: expect.stringMatching(/^\d/u), bullmq: expect.stringMatching(/^6\./u) });
+    });
+
     it('are those of BullMQ', async () => {
       const { app, queue, name } = stage();
       const task = app.task(name('counted'), { queue, run: () => null });

@@ -76,6 +76,8 @@ export interface ActiveJob {
   readonly timestamp: number;
   readonly delayMs: number;
   readonly processedOn: number | undefined;
+  /** From its enqueue, or the end of its delay, to its start; undefined when it has been started before. Of a join it counts from its run's enqueue. */
+  readonly waitMs: number | undefined;
   /** As it was stored when the lane took the job. */
   readonly progress: unknown;
   readonly parent: JobPlace | undefined;

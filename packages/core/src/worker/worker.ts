@@ -267,12 +267,17 @@ export class Worker<Deps = unknown> {
       maxBlockedMs: this.#settings.maxBlockedMs,
       ...retention,
       process: (job) => runner.run(job, lane),
-      onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
+      onError: (error) => this.#trouble(queue, error),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
     });
     this.#holds.add(lane);
     return lane;
+  }
+
+  #trouble(queue: string, error: Error): void {
+    this.#errors.error(error, `queue ${queue}: engine error`);
+    if (this.#source.signals.wants('worker:error')) this.#source.signals.emit('worker:error', { queue, error });
   }
 
   #loseLock(id: string, queue: string): void {
@@ -293,6 +298,7 @@ export class Worker<Deps = unknown> {
 
   async #drain(): Promise<Drained> {
     this.#phase = 'draining';
+    const startedAt = performance.now();
     this.#drainEndsAt = Date.now() + this.#settings.softMs + this.#settings.hardMs;
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
@@ -319,7 +325,7 @@ export class Worker<Deps = unknown> {
     await Promise.all([left, gone]);
     this.#phase = 'drained';
     const drained: Drained = { orphans };
-    this.#source.signals.emit('worker:drained', drained);
+    this.#source.signals.emit('worker:drained', { ...drained, durationMs: performance.now() - startedAt });
     this.#source.log.info({ orphans: orphans.length }, 'worker drained');
     this.#ended.resolve(drained);
     return drained;
