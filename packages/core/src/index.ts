@@ -1,7 +1,14 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
 export { createApp, type App } from './app.ts';
 export type { DeclareTask, Preset } from './declare-task.ts';
-export type { AppOptions, BackgroundOptions, DeadLetterRetention, ResultStoreOptions, RetentionOptions } from './app-options.ts';
+export type {
+  AppOptions,
+  BackgroundOptions,
+  DeadLetterRetention,
+  FleetOptions,
+  ResultStoreOptions,
+  RetentionOptions,
+} from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';
 export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';
@@ -51,11 +58,14 @@ export type {
   ReplayOptions,
 } from './client/dead-letters.ts';
 export type { Rate } from './client/pace.ts';
+export type { Fleet, FleetCallOptions, FleetStats } from './client/fleet.ts';
+export type { FleetAnswer, FleetReply } from './client/fleet-call.ts';
 export type { JobHandle, ResultOptions } from './client/handle.ts';
 export type { JobProgress, JobStatus, StateChange, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { TaskContext } from './execution/context.ts';
 export type { RetryRequestOptions } from './execution/retry-request.ts';
+export type { FleetQueue, FleetWorker } from './fleet/fleet-worker.ts';
 export type { AsResult } from './results/bytes.ts';
 export type { ResultKind } from './results/reference.ts';
 export type { ResultStore, StoredBytes, StoredEntry } from './results/result-store.ts';
@@ -91,6 +101,7 @@ export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListene
 export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
 export type { SqlExecutor } from './task/sql-executor.ts';
 export type { DrainOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
+export type { RunningState, WorkerPhase } from './worker/state.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';
 export {

@@ -18,6 +18,7 @@ import type { PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
 import { executorOption, type SqlExecutor } from '../task/sql-executor.ts';
+import { tellRefusal } from './enqueue-outcome.ts';
 import { transactionsOf } from './transaction.ts';
 
 /** How one job is to run. */
@@ -91,6 +92,25 @@ export function prepareJob(
   options: EnqueueOptions | undefined,
   id: string = newJobId(),
 ): Prepared | Promise<Prepared> {
+  const refuse = (error: unknown): never => {
+    tellRefusal(settings.signals, { task: task.name, queue: typeof options?.queue === 'string' ? options.queue : task.queue }, error);
+    throw error;
+  };
+  try {
+    const prepared = prepare(settings, task, { input, options, id });
+    return prepared instanceof Promise ? prepared.catch(refuse) : prepared;
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+interface Asked {
+  readonly input: unknown;
+  readonly options: EnqueueOptions | undefined;
+  readonly id: string;
+}
+
+function prepare(settings: EnqueueSettings, task: TaskDefinition, { input, options, id }: Asked): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
   if (given.tx !== undefined) transactionsOf(settings.engine, `enqueue of "${task.name}": tx`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);

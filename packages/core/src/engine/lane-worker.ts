@@ -72,13 +72,29 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       this.#failures = 0;
       this.#blockMs = 0;
       this.#fetched = job !== NO_JOB;
-      return job;
+      return this.paused && this.#fetched ? await this.#giveBack(job, token) : job;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
       this.#failures++;
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
     }
+  }
+
+  /**
+   * A fetch that was on its way when the worker was paused has brought a job: others get it, and are woken for it. One that cannot be put back is
+   * run.
+   */
+  async #giveBack(job: FetchedJob, token: string): Promise<FetchedJob> {
+    try {
+      await job.moveToWait(token);
+    } catch (error) {
+      this.emit('error', error as Error);
+      return job;
+    }
+    this.#fetched = false;
+    this.#lost?.release(job);
+    return NO_JOB;
   }
 
   override async processJob(job: FetchedJob, token: string, fetchNext?: () => boolean): Promise<void | FetchedJob> {

@@ -31,6 +31,7 @@ const app = createApp({
   url: config.url,
   logLevel: config.logLevel ?? 'error',
   ...(config.maxCrashes === undefined ? {} : { maxCrashes: config.maxCrashes }),
+  ...(config.fleetLease === undefined ? {} : { fleet: { lease: config.fleetLease } }),
   ...(config.connectTimeout === undefined ? {} : { connectTimeout: config.connectTimeout }),
 });
 
