@@ -33,6 +33,7 @@ export interface FleetSource {
 }
 
 const PAGE = 200;
+const MAX_SLOTS = 1000;
 const TIMEOUT_MS = 2000;
 const MOST_TIMEOUT_MS = 600_000;
 
@@ -102,7 +103,18 @@ export class Fleet {
     assertName('queue', queue);
     const everywhere = this.#parse('resume', options).worker === undefined;
     if (everywhere) await this.#source.engine.setPaused(queue, false);
-    return this.#call('resume', { kind: 'resume', queue }, options, everywhere ? (worker) => queue in worker.queues : undefined);
+    return this.#call('resume', { kind: 'resume', queue }, options, everywhere ? queue : undefined);
+  }
+
+  /**
+   * How many jobs of the queue run at a time, in each of the workers that serve it, or in those of `worker`, as long as they run: `worker.resize`. A
+   * worker that was made with a `pool` refuses.
+   */
+  async resize(queue: string, slots: number, options?: FleetCallOptions): Promise<FleetReply> {
+    assertName('queue', queue);
+    if (!Number.isInteger(slots) || slots < 1 || slots > MAX_SLOTS)
+      throw new OxbowError('invalid_options', `app.fleet.resize(): slots must be a whole number from 1 to ${MAX_SLOTS}.`);
+    return this.#call('resize', { kind: 'resize', queue, slots }, options, queue);
   }
 
   /** Workers drain: they end as after `worker.drain()`. An answer says that the drain has begun; who has drained is no longer among `workers()`. */
@@ -145,19 +157,17 @@ export class Fleet {
     return { worker: typeof worker === 'string' ? [worker] : worker, timeoutMs };
   }
 
-  /** @param about - which of all workers; undefined: every one. */
-  async #call(
-    name: string,
-    command: Command,
-    options: FleetCallOptions | undefined,
-    about?: (worker: FleetWorker) => boolean,
-  ): Promise<FleetReply> {
+  /** @param queue - told to none but those that serve it, or are named. */
+  async #call(name: string, command: Command, options: FleetCallOptions | undefined, queue?: string): Promise<FleetReply> {
     const { engine, closed } = this.#source;
     const { worker: wanted, timeoutMs } = this.#parse(name, options);
     const registered = await this.workers();
     if (wanted !== undefined) assertKnown(wanted, registered);
-    const expected = wanted ?? registered.filter((worker) => about?.(worker) ?? true).map(({ id }) => id);
-    return callFleet(engine, { command, expected, only: wanted !== undefined || about !== undefined, timeoutMs }, closed);
+    const about = queue === undefined ? registered : registered.filter(({ queues }) => Object.hasOwn(queues, queue));
+    if (command.kind === 'resize' && wanted === undefined && about.length === 0)
+      throw new OxbowError('unknown_worker', `No running worker serves the queue "${command.queue}".`);
+    const expected = wanted ?? about.map(({ id }) => id);
+    return callFleet(engine, { command, expected, only: wanted !== undefined || queue !== undefined, timeoutMs }, closed);
   }
 }
 
