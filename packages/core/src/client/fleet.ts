@@ -3,8 +3,12 @@ import type { Engine } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { fromText, type FleetWorker } from '../fleet/fleet-worker.ts';
 import type { Command } from '../fleet/message.ts';
+import { settingsOf } from '../policies/capability.ts';
+import { parseRateLimitChange, rateLimit, type RateLimitChange } from '../policies/rate-limit.ts';
+import type { RateLimit } from '../store/rates.ts';
 import type { Stores } from '../store/stores.ts';
 import type { CancelOptions } from '../task/cancel-options.ts';
+import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { parsePublicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
@@ -26,7 +30,8 @@ export interface FleetStats extends FleetReply {
 
 export interface FleetSource {
   readonly engine: Engine;
-  readonly stores: Pick<Stores, 'workers'>;
+  readonly stores: Pick<Stores, 'workers' | 'rates'>;
+  readonly task: (name: string) => TaskDefinition | undefined;
   readonly handles: HandleSource;
   /** Aborts when the app is closed. */
   readonly closed: AbortSignal;
@@ -134,6 +139,29 @@ export class Fleet {
   async cancel(id: string, options?: string | CancelOptions): Promise<boolean> {
     const { jobId, queue } = parsePublicId(id);
     return new JobHandle(this.#source.handles, queue, jobId).cancel(options);
+  }
+
+  /**
+   * How often jobs of a task that has a `rateLimit` may start, for each of its keys and on every worker, those that start later too, until it is changed
+   * again; `undefined`: what the task itself says. It counts from the next start on. A job that was put back already comes at the time that it was given,
+   * and starts then if the new limit lets it.
+   * @throws OxbowError `unknown_task` for one that this app does not declare; `invalid_options`, also for a task without `rateLimit`
+   */
+  async rateLimit(task: string, limit: RateLimitChange | undefined): Promise<void> {
+    const definition = this.#source.task(task);
+    if (definition === undefined)
+      throw new OxbowError('unknown_task', `app.fleet.rateLimit(): this app declares no task "${task}"; a contract will do.`);
+    if (settingsOf(definition, rateLimit) === undefined)
+      throw new OxbowError('invalid_options', `app.fleet.rateLimit(): task "${task}" has no rateLimit, so its jobs ask for none.`);
+    await this.#source.stores.rates.override(
+      task,
+      limit === undefined ? undefined : parseRateLimitChange(limit, 'app.fleet.rateLimit(): limit'),
+    );
+  }
+
+  /** The limits that `rateLimit` has set, by task. */
+  async rateLimits(): Promise<ReadonlyMap<string, RateLimit>> {
+    return this.#source.stores.rates.overrides();
   }
 
   /**
