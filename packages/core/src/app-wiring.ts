@@ -86,6 +86,6 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     enqueueAs: (order) => enqueueChild(canvas, order),
     received: (target) => ('task' in target ? new Task(tasks.named(target.task), enqueue, handles) : signature(target.signature)),
   };
-  const fleet = new Fleet({ engine, stores, handles, closed });
+  const fleet = new Fleet({ engine, stores, handles, closed, task: (name) => tasks.get(name) });
   return { handles, canvas, runtime, enqueue, signature, fleet };
 }
