@@ -17,6 +17,7 @@ import type { Leader } from './leader.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
+import { Pool } from './pool.ts';
 import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
@@ -62,6 +63,7 @@ export class Worker<Deps = unknown> {
   readonly #settings: WorkerSettings;
   readonly #resources: Resources<Deps>;
   readonly #slots: Slots;
+  readonly #pool: Pool | undefined;
   readonly #running = new RunningJobs();
   readonly #overruns: Overruns;
   readonly #children: ChildPool;
@@ -83,6 +85,7 @@ export class Worker<Deps = unknown> {
     this.#source = source;
     this.#settings = settings;
     this.#slots = new Slots(settings.queues);
+    this.#pool = settings.pool === undefined ? undefined : new Pool(settings.pool, this.#slots);
     this.#resources = new Resources(options, settings, source.log);
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
@@ -161,9 +164,14 @@ export class Worker<Deps = unknown> {
   /**
    * Changes how many jobs of a queue run here at a time (1–1000), at once, in any phase. Running jobs go on; when there are fewer slots than
    * that, none starts until so many have ended. What is not running yet when the slots are fewer waits for them, at the head of its queue.
-   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have
+   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have, and for a worker with a pool
    */
   resize(queue: string, slots: number): void {
+    if (this.#pool !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        'worker.resize(): the slots of this worker are a pool, which moves them between its queues itself.',
+      );
     this.#slots.resize(queue, slots);
   }
 
@@ -244,7 +252,9 @@ export class Worker<Deps = unknown> {
       { running: this.#running, overruns: this.#overruns, signals },
     );
     const retention = this.#source.retention();
-    this.#slots.open(engine.laneSize, (queue, concurrency) => this.#openLane(queue, { concurrency, retention, runner }));
+    this.#slots.open(this.#pool === undefined ? engine.laneSize : Infinity, (queue, concurrency) =>
+      this.#openLane(queue, { concurrency, retention, runner }),
+    );
   }
 
   #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
@@ -258,6 +268,7 @@ export class Worker<Deps = unknown> {
       onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
+      onSlots: this.#pool?.changed,
     });
     return lane;
   }
@@ -284,6 +295,7 @@ export class Worker<Deps = unknown> {
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
+    this.#pool?.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
