@@ -1,7 +1,15 @@
 /** `@oxbow/core`: typed tasks on BullMQ. */
 export { createApp, type App } from './app.ts';
 export type { DeclareTask, Preset } from './declare-task.ts';
-export type { AppOptions, BackgroundOptions, DeadLetterRetention, ResultStoreOptions, RetentionOptions } from './app-options.ts';
+export type {
+  AppOptions,
+  BackgroundOptions,
+  DeadLetterRetention,
+  FinishedRetention,
+  QueueDeclaration,
+  ResultStoreOptions,
+  RetentionOptions,
+} from './app-options.ts';
 export type { ContractOptions, PlainTaskOptions, ResultOf, SchemaTaskOptions, TaskPolicies } from './task-options.ts';
 export { chain } from './canvas/chain.ts';
 export { chord, type GivenByHeader, type Header, type TakenByHeader } from './canvas/chord.ts';
@@ -38,7 +46,7 @@ export type {
   Tree,
 } from './canvas/tree.ts';
 export type { BackgroundCall, BackgroundCallOptions } from './client/background.ts';
-export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
+export type { EnqueueOptions, QueuePriorities } from './client/enqueue.ts';
 export type { DeadLetter, DeadLetterError, DeadLetterGroup } from './client/dead-letter.ts';
 export type {
   DeadLetterListOptions,
@@ -71,7 +79,8 @@ export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { HeartbeatOptions } from './policies/heartbeat.ts';
 export type { IsolateOptions } from './policies/isolation.ts';
-export type { AttemptCall, EnqueueCall, Policy, Publishing } from './policies/policy.ts';
+export type { AttemptCall, EnqueueCall, Policy, PolicyApp, Publishing } from './policies/policy.ts';
+export type { Route, RouteCall } from './policies/routing.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
 export type { TimeLimitOptions } from './policies/time-limits.ts';
@@ -90,7 +99,7 @@ export type { InputOf, OutputOf, Schema } from './task/schema.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
 export type { SqlExecutor } from './task/sql-executor.ts';
-export type { DrainOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
+export type { DrainOptions, PoolOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';
 export {

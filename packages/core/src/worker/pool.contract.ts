@@ -22,7 +22,7 @@ export function poolContract(engine: TestEngine): void {
         const run = (): Promise<void> => every.around(() => each[which].pass());
         return [which, app.task(name(which), { queue: `${queue}-${which}`, run })];
       }),
-    ) as Record<Name, { enqueueMany(inputs: readonly undefined[]): Promise<readonly { result(): Promise<unknown> }[]> }>;
+    ) as unknown as Record<Name, { enqueueMany(inputs: readonly undefined[]): Promise<readonly { result(): Promise<unknown> }[]> }>;
     const queues = Object.fromEntries(NAMES.map((which) => [`${queue}-${which}`, WEIGHTS[which]]));
     const worker = await startWorker(app, { pool: { slots: 7, queues } });
     return {

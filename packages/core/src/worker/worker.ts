@@ -31,8 +31,8 @@ export interface WorkerSource {
   readonly signals: SignalBus;
   readonly log: Logger;
   readonly policies: readonly Policy[];
-  /** What its lanes let go whenever a job ends; asked once, at the start. */
-  readonly retention: () => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
+  /** What the lanes of a queue let go whenever a job ends; asked at the start. */
+  readonly retention: (queue: string) => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
   /** Of the app: it leads while one of its workers is started. */
   readonly leader: Pick<Leader, 'enter' | 'leave'>;
@@ -251,19 +251,18 @@ export class Worker<Deps = unknown> {
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
-    const retention = this.#source.retention();
     this.#slots.open(this.#pool === undefined ? engine.laneSize : Infinity, (queue, concurrency) =>
-      this.#openLane(queue, { concurrency, retention, runner }),
+      this.#openLane(queue, concurrency, runner),
     );
   }
 
-  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
+  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      ...retention,
+      ...this.#source.retention(queue),
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
@@ -350,10 +349,4 @@ export class Worker<Deps = unknown> {
       clearTimeout(timer);
     }
   }
-}
-
-interface LaneShare {
-  readonly concurrency: number;
-  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  readonly runner: AttemptRunner;
 }
