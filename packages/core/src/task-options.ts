@@ -194,6 +194,8 @@ const fn = z.custom<never>((value) => typeof value === 'function', 'must be a fu
 const policyShape = z.strictObject({
   name: z.string(),
   options: z.record(z.string(), schema).optional(),
+  install: fn.optional(),
+  route: fn.optional(),
   enqueue: fn.optional(),
   run: fn.optional(),
 });

@@ -6,7 +6,7 @@ import { OxbowError } from '../errors.ts';
 import type { TaskContext } from '../execution/context.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { refuseTransaction } from '../task/sql-executor.ts';
-import { prepareJob, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
+import { prepareJob, type EnqueueOptions, type EnqueueSettings, type Prepared, type EnqueuedAs } from './enqueue.ts';
 import { JobHandle, type HandleSource } from './handle.ts';
 import { send } from './send.ts';
 
@@ -54,8 +54,8 @@ export class Task<In, Result> {
   }
 
   /** @internal `enqueue` under an id of the caller's choosing: an id that exists is left as it is. */
-  async enqueueAs(id: string, input: unknown, options?: EnqueueOptions): Promise<JobHandle<Result>> {
-    return this.#send(await prepareJob(this.#settings, this.#definition, input, options, id));
+  async enqueueAs(as: EnqueuedAs, input: unknown, options?: EnqueueOptions): Promise<JobHandle<Result>> {
+    return this.#send(await prepareJob(this.#settings, this.#definition, input, options, as));
   }
 
   /** Celery's short form: enqueue with no options. @throws as `enqueue` */

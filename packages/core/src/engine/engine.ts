@@ -141,7 +141,7 @@ export interface LaneOptions {
   readonly onStalled: (jobId: string) => void;
   /** The lock of a job that is running here could not be renewed: another worker may start it. */
   readonly onLockLost: (jobId: string) => void;
-  /** A job has started or ended, or a fetch has found nothing: `held` may have changed. */
+  /** A job has started or ended, or a fetch has an answer: `held` may have changed. */
   readonly onSlots?: (() => void) | undefined;
 }
 
@@ -164,6 +164,8 @@ export interface Lane {
   readonly slots: number;
   /** How many of them are taken: by jobs, and by fetches that may bring one at any moment. More than `slots` for a while when it has shrunk. */
   readonly held: number;
+  /** All its slots are taken, and nothing else keeps it from fetching. */
+  readonly saturated: boolean;
   /** Starts to fetch. Returns at once; a server that is down is waited for. */
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */

@@ -98,6 +98,11 @@ export class BullLane implements Lane {
     return this.#worker.held;
   }
 
+  get saturated(): boolean {
+    const { fetches, held, slots } = this.#worker;
+    return fetches && held >= slots;
+  }
+
   async close(): Promise<void> {
     await this.#worker.close();
     this.#lost?.close();

@@ -281,8 +281,8 @@ export class AttemptContext implements TaskContext {
 
   enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
-    const { id, attemptsStarted } = this.#job;
-    return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
+    const { id, attemptsStarted, timestamp: at } = this.#job;
+    return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, at, target, args, again: attemptsStarted > 1 });
   }
 
   get #shown(): ProgressWriter {

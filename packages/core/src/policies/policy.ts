@@ -1,5 +1,6 @@
 import type { Schema } from '../task/schema.ts';
 import type { Outcome } from './outcome.ts';
+import type { Route, RouteCall } from './routing.ts';
 
 /** The job of a run by whose end another job of the run is enqueued. */
 export interface Publishing {
@@ -35,6 +36,13 @@ export interface AttemptCall {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** What a policy is told of the app that it is installed in. */
+export interface PolicyApp {
+  readonly name: string;
+  /** Those that `createApp({ queues })` declares. */
+  readonly queues: ReadonlyMap<string, { readonly priorities?: boolean }>;
+}
+
 /**
  * A capability of your own, installed with `app.use(policy)`: it wraps enqueues and attempts of every task.
  *
@@ -47,6 +55,13 @@ export interface Policy<Options extends object = object> {
   readonly name: string;
   /** Standard Schemas of the task options this policy owns. An option that nobody owns is refused. */
   readonly options?: { readonly [K in keyof Options]-?: Schema<Options[K], unknown> };
+  /** Is told of the app by `app.use`, before anything else. @throws to refuse it */
+  readonly install?: (app: PolicyApp) => void;
+  /**
+   * Says where a job goes that says no queue itself; undefined: as without it. Asked once for a job: of all steps of a canvas when the run is
+   * enqueued. The same call must have the same answer. An error rejects the enqueue.
+   */
+  readonly route?: (call: RouteCall) => Route | undefined;
   /**
    * Wraps the enqueue. A changed call is what `next` gets; an error rejects the enqueue. Not called for a retry. Jobs of a run pass together:
    * `next` resolves when all that are added with one are there, or rejects when one was refused. Their task and queue stay as they are.
