@@ -195,6 +195,7 @@ const policyShape = z.strictObject({
   name: z.string(),
   options: z.record(z.string(), schema).optional(),
   enqueue: fn.optional(),
+  ownTasks: z.boolean().optional(),
   run: fn.optional(),
 });
 
