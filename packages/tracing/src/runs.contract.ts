@@ -18,7 +18,7 @@ export function runsContract(engine: TestEngine): void {
         app.task(name, { run: (given: unknown) => given }),
       ) as [Any, Any, Any, Any, Any, Any];
       const d = app.task('d', {
-        retry: { attempts: 2, backoff: 1 },
+        retry: { attempts: 2, backoff: { type: 'fixed', delay: 1 } },
         idempotency: 'natural',
         run: async (given: unknown, ctx) => {
           if (ctx.attempt === 1) throw new Error('once more');
@@ -46,10 +46,11 @@ export function runsContract(engine: TestEngine): void {
       expect(runs.filter(({ links }) => links.length !== 1)).toEqual([]);
       // Two runs, and nobody's span around their enqueues.
       expect(parts(spans())).toBe(2);
+      // With the two members comes their join.
       const inside = processed('a').flatMap((before) => published().filter((span) => ties(span).includes(before.spanContext().spanId)));
-      expect(inside.map(({ attributes }) => attributes['messaging.batch.message_count'])).toEqual([2]);
+      expect(inside.map(({ attributes }) => attributes['messaging.batch.message_count'])).toEqual([3]);
       const ofRun = runs.filter(({ attributes }) => attributes['oxbow.run_id'] === run.id);
-      expect(ofRun.map(({ attributes }) => attributes['oxbow.task']).toSorted()).toEqual(['a', 'b', 'c', 'd', 'd', 'replaced']);
+      expect(ofRun.map(({ attributes }) => attributes['oxbow.task']).toSorted()).toEqual(['a', 'b', 'b', 'c', 'c', 'd', 'd', 'replaced']);
       expect(new Set(runs.map((span) => span.spanContext().traceId)).size).toBe(runs.length);
     });
   });
