@@ -84,7 +84,7 @@ export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { HeartbeatOptions } from './policies/heartbeat.ts';
 export type { IsolateOptions } from './policies/isolation.ts';
-export type { AttemptCall, EnqueueCall, Policy, PolicyApp, Publishing } from './policies/policy.ts';
+export type { AttemptCall, EnqueueBatch, EnqueueCall, Enqueued, Policy, PolicyApp, Publishing } from './policies/policy.ts';
 export type { Route, RouteCall } from './policies/routing.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
