@@ -30,7 +30,7 @@ const rooms = {
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/(sql/schema|redis/job-moves)\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: {
-    at: '(app-options|app-wiring|task-options|task-registry|declare-task|eviction-watch|strictness|operation|chores)\\.ts$',
+    at: '(app-options|app-wiring|task-options|task-registry|declare-task|eviction-watch|strictness|operation|queue-readings|chores)\\.ts$',
     may: ['errors\\.ts$', ...small, ...below, port],
   },
   operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },

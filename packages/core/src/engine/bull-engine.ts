@@ -11,6 +11,7 @@ import type {
   Engine,
   EngineFacts,
   EngineKind,
+  EngineReading,
   FailedChild,
   FlowJob,
   JobPlace,
@@ -127,6 +128,10 @@ export class BullEngine implements Engine {
 
   async findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]> {
     return this.#inPages(places, (page) => this.#driver.store.findMany(page));
+  }
+
+  async readQueues(queues: readonly string[]): Promise<readonly EngineReading[]> {
+    return queues.length === 0 ? [] : this.#read(() => this.#driver.store.readQueues(queues));
   }
 
   async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow> {

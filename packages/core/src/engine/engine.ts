@@ -6,10 +6,12 @@
  */
 import type { IQueueBackend, Queue } from 'bullmq';
 import type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+import type { EngineReading } from './queue-reading.ts';
 import type { Transactions } from './transactions.ts';
 import type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
 export type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+export type { EngineReading, FinishedCounts, JobCounts } from './queue-reading.ts';
 export type { Addition, StatementResult, Transaction, Transactions } from './transactions.ts';
 export type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
@@ -74,6 +76,8 @@ export interface ActiveJob {
   readonly timestamp: number;
   readonly delayMs: number;
   readonly processedOn: number | undefined;
+  /** From its enqueue, or the end of its delay, to its start; undefined when it has been started before. Of a join it counts from its run's enqueue. */
+  readonly waitMs: number | undefined;
   /** As it was stored when the lane took the job. */
   readonly progress: unknown;
   readonly parent: JobPlace | undefined;
@@ -137,7 +141,7 @@ export interface LaneOptions {
   readonly onStalled: (jobId: string) => void;
   /** The lock of a job that is running here could not be renewed: another worker may start it. */
   readonly onLockLost: (jobId: string) => void;
-  /** A job has started or ended, or a fetch has found nothing: `held` may have changed. */
+  /** A job has started or ended, or a fetch has an answer: `held` may have changed. */
   readonly onSlots?: (() => void) | undefined;
 }
 
@@ -160,6 +164,8 @@ export interface Lane {
   readonly slots: number;
   /** How many of them are taken: by jobs, and by fetches that may bring one at any moment. More than `slots` for a while when it has shrunk. */
   readonly held: number;
+  /** All its slots are taken, and nothing else keeps it from fetching. */
+  readonly saturated: boolean;
   /** Starts to fetch. Returns at once; a server that is down is waited for. */
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */
@@ -323,6 +329,8 @@ export interface Engine {
   setPaused(queue: string, paused: boolean): Promise<void>;
   /** One round trip. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
+  /** In the order asked; a queue that nobody has used is empty. A round trip for some of them. @throws EngineUnavailableError */
+  readQueues(queues: readonly string[]): Promise<readonly EngineReading[]>;
   lane(options: LaneOptions): Lane;
   /** Engine's clock minus ours in ms; undefined where they are one clock. */
   clockOffsetMs(): Promise<number | undefined>;

@@ -20,6 +20,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   #answers = 0;
   #blockMs = 0;
   #slots = 0;
+  #takesAfterWait = 0;
   #guard: LaneGuard | undefined;
   #lost: LostFetches | undefined;
   #onSlots: (() => void) | undefined;
@@ -41,7 +42,8 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
 
   /** Jobs, and fetches that may bring one at any moment: never less than what runs. A wait for a job is none. */
   get held(): number {
-    return this.#total - (this['waiting'] === null ? 0 : 1);
+    // BullMQ takes a fetch for one that waits until the job that it has waited for is there.
+    return this.#total - (this['waiting'] === null || this.#takesAfterWait > 0 ? 0 : 1);
   }
 
   get slots(): number {
@@ -57,7 +59,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     if (isFull) this['mainLoopQueue']?.add(Promise.resolve());
   }
 
-  /** Calls it whenever a job has started or ended, or a fetch has found nothing. */
+  /** Calls it whenever a job has started or ended, or a fetch has an answer. */
   countedBy(onSlots: () => void): void {
     this.#onSlots = onSlots;
   }
@@ -92,19 +94,23 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       return NO_JOB;
     }
     const take = (): Promise<FetchedJob> => super.moveToActive(token, name);
+    const waited = this['waiting'] === null ? 0 : 1;
+    this.#takesAfterWait += waited;
     try {
       const job = await this.#fetching(this.#isOver ? () => putBack(take, token) : take);
       this.#answers++;
       this.#failures = 0;
       this.#blockMs = 0;
       this.#fetched = job !== NO_JOB;
-      if (!this.#fetched) this.#onSlots?.();
       return job;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
       this.#failures++;
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
+    } finally {
+      this.#takesAfterWait -= waited;
+      this.#onSlots?.();
     }
   }
 

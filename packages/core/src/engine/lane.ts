@@ -98,6 +98,11 @@ export class BullLane implements Lane {
     return this.#worker.held;
   }
 
+  get saturated(): boolean {
+    const { fetches, held, slots } = this.#worker;
+    return fetches && held >= slots;
+  }
+
   async close(): Promise<void> {
     await this.#worker.close();
     this.#lost?.close();
@@ -299,6 +304,11 @@ class BullActiveJob implements ActiveJob {
   }
   get processedOn(): number | undefined {
     return this.#job.processedOn;
+  }
+  get waitMs(): number | undefined {
+    const { attemptsStarted, processedOn, timestamp, opts } = this.#job;
+    if (attemptsStarted !== 1 || processedOn === undefined) return undefined;
+    return Math.max(0, processedOn - timestamp - (opts.delay ?? 0));
   }
   get progress(): unknown {
     return this.#progress;

@@ -35,6 +35,7 @@ export function noEngine(): Engine {
     changeData: refuse,
     childValues: refuse,
     failedChildren: refuse,
+    readQueues: refuse,
     findMany: refuse,
     find: refuse,
     end: refuse,

@@ -2,12 +2,14 @@ import type { RedisStoreServer, SqlStoreServer, StoreServer } from '../engine/en
 import type { BlockedJobStore } from './blocked-jobs.ts';
 import type { DeadLetterStore } from './dead-letters.ts';
 import type { LeaseStore } from './leases.ts';
+import type { ProbeStore } from './probe.ts';
 import type { RecordStore } from './records.ts';
 import type { RetentionStore } from './retention.ts';
 import { redisBlockedJobs } from './redis/blocked-jobs.ts';
 import { redisDeadLetters } from './redis/dead-letters.ts';
 import type { RateStore } from './rates.ts';
 import { redisLeases } from './redis/leases.ts';
+import { redisProbe } from './redis/probe.ts';
 import { redisRetention } from './redis/retention.ts';
 import { redisRecords } from './redis/records.ts';
 import { redisSteps } from './redis/steps.ts';
@@ -16,6 +18,7 @@ import { sqlBlockedJobs } from './sql/blocked-jobs.ts';
 import { sqlDeadLetters } from './sql/dead-letters.ts';
 import { redisRates } from './redis/rates.ts';
 import { sqlLeases } from './sql/leases.ts';
+import { sqlProbe } from './sql/probe.ts';
 import { sqlRetention } from './sql/retention.ts';
 import { sqlRecords } from './sql/records.ts';
 import { sqlSteps } from './sql/steps.ts';
@@ -33,6 +36,7 @@ export interface Stores {
   readonly blockedJobs: BlockedJobStore;
   readonly rates: RateStore;
   readonly retention: RetentionStore;
+  readonly probe: ProbeStore;
   readonly workers: WorkerStore;
 }
 
@@ -48,6 +52,7 @@ export function createStores(server: StoreServer): Stores {
     deadLetters: on(redisDeadLetters, sqlDeadLetters),
     blockedJobs: on(redisBlockedJobs, sqlBlockedJobs),
     retention: on(redisRetention, sqlRetention),
+    probe: on(redisProbe, sqlProbe),
     workers: on(redisWorkers, sqlWorkers),
   };
 }

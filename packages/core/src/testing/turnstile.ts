@@ -19,10 +19,15 @@ export class Turnstile {
     return this.#most;
   }
 
-  async pass(): Promise<void> {
+  pass(): Promise<void> {
+    return this.around(() => (this.#isOpen ? Promise.resolve() : new Promise<void>((resolve) => this.#waiting.push(resolve))));
+  }
+
+  /** Counts who is inside until that is over. */
+  async around(stay: () => Promise<void>): Promise<void> {
     this.#entered++;
     this.#most = Math.max(this.#most, ++this.#inside);
-    if (!this.#isOpen) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await stay();
     this.#inside--;
   }
 

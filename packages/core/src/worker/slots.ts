@@ -31,7 +31,10 @@ export class Slots {
     }
   }
 
-  /** The lanes stay those of the start: more slots make them larger, and of fewer slots than lanes some have none. @throws OxbowError `invalid_options` */
+  /**
+   * The lanes stay those of the start: more slots make them larger, and of fewer slots than lanes some have none.
+   * @throws OxbowError `invalid_options`
+   */
   resize(queue: string, slots: number): void {
     if (!this.#slots.has(queue))
       throw new OxbowError(
@@ -43,6 +46,11 @@ export class Slots {
         'invalid_options',
         `worker.resize(): slots must be a whole number from 1 to ${MAX_SLOTS}, not ${String(slots)}.`,
       );
+    this.move(queue, slots);
+  }
+
+  /** As `resize`, of numbers that are right. */
+  move(queue: string, slots: number): void {
     this.#slots.set(queue, slots);
     const lanes = this.#lanes.get(queue) ?? [];
     for (const [i, lane] of lanes.entries()) lane.resize(share(slots, lanes.length, i));

@@ -9,8 +9,17 @@ export interface LaneState {
   readonly running: number;
   /** False while it has no free slot, is held (paused, clock skew) or is being closed. */
   readonly fetching: boolean;
+  /** The server has answered a fetch, since it began. */
+  readonly fetched: boolean;
+  /**
+   * When it was last seen well, ms since the epoch and to the second: its server had answered a fetch, or it had no free slot, or was paused. 0: it has
+   * not been looked at yet.
+   */
+  readonly lastFetchAt: number;
   /** How long the server has not answered a fetch that it should answer, to the second. An idle lane is answered every 5 to 10 s. */
   readonly silentMs: number;
+  /** For how long the server was asked to wait for a job, in the fetch that is under way. */
+  readonly blockMs: number;
   /** The server was silent for too long, and the connections are being replaced. */
   readonly stuck: boolean;
 }
@@ -41,6 +50,14 @@ export interface OverrunState {
   readonly code: string;
 }
 
+/** How long a drain takes at most, without what it calls at its end (`shutdown`, background calls). */
+export interface DrainState {
+  readonly softMs: number;
+  readonly hardMs: number;
+  /** When what still runs is put back, in ms since the epoch; undefined while it does not drain. */
+  readonly endsAt: number | undefined;
+}
+
 /** A worker of this process at one moment. */
 export interface WorkerState {
   /** `<host>:<pid>:<random>`. */
@@ -61,4 +78,5 @@ export interface WorkerState {
   readonly clockOffsetMs: number | undefined;
   /** True while the clocks differ too much to fetch. */
   readonly clockSkewed: boolean;
+  readonly drain: DrainState;
 }

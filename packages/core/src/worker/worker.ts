@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Lane, LaneOptions } from '../engine/engine.ts';
+import type { Lane } from '../engine/engine.ts';
 import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
@@ -16,6 +16,7 @@ import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
+import { Pool } from './pool.ts';
 import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
@@ -42,6 +43,7 @@ export class Worker<Deps = unknown> {
   readonly #settings: WorkerSettings;
   readonly #resources: Resources<Deps>;
   readonly #slots: Slots;
+  readonly #pool: Pool | undefined;
   readonly #running = new RunningJobs();
   readonly #overruns: Overruns;
   readonly #children: ChildPool;
@@ -61,12 +63,14 @@ export class Worker<Deps = unknown> {
   #ownsProcess = false;
   #endsProcess = false;
   #phase: WorkerPhase = 'new';
+  #drainEndsAt: number | undefined;
 
   /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
     this.#source = source;
     this.#settings = settings;
     this.#slots = new Slots(settings.queues);
+    this.#pool = settings.pool === undefined ? undefined : new Pool(settings.pool, this.#slots);
     this.#resources = new Resources(options, settings, source.log);
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
@@ -102,6 +106,7 @@ export class Worker<Deps = unknown> {
       eventLoop: this.#loop.lag,
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
+      drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
     };
   }
 
@@ -170,9 +175,14 @@ export class Worker<Deps = unknown> {
   /**
    * Changes how many jobs of a queue run here at a time (1–1000), at once, in any phase. Running jobs go on; when there are fewer slots than
    * that, none starts until so many have ended. What is not running yet when the slots are fewer waits for them, at the head of its queue.
-   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have
+   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have, and for a worker with a pool
    */
   resize(queue: string, slots: number): void {
+    if (this.#pool !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        'worker.resize(): the slots of this worker are a pool, which moves them between its queues itself.',
+      );
     this.#slots.resize(queue, slots);
     void this.#member.changed();
   }
@@ -261,24 +271,31 @@ export class Worker<Deps = unknown> {
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
-    const retention = this.#source.retention();
-    this.#slots.open(engine.laneSize, (queue, concurrency) => this.#openLane(queue, { concurrency, retention, runner }));
+    this.#slots.open(this.#pool === undefined ? engine.laneSize : Infinity, (queue, concurrency) =>
+      this.#openLane(queue, concurrency, runner),
+    );
   }
 
-  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
+  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      ...retention,
+      ...this.#source.retention(queue),
       process: (job) => runner.run(job, lane),
-      onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
+      onError: (error) => this.#trouble(queue, error),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
+      onSlots: this.#pool?.changed,
     });
     this.#holds.add(lane);
     return lane;
+  }
+
+  #trouble(queue: string, error: Error): void {
+    this.#errors.error(error, `queue ${queue}: engine error`);
+    if (this.#source.signals.wants('worker:error')) this.#source.signals.emit('worker:error', { queue, error });
   }
 
   #loseLock(id: string, queue: string): void {
@@ -299,9 +316,12 @@ export class Worker<Deps = unknown> {
 
   async #drain(): Promise<Drained> {
     this.#phase = 'draining';
+    const startedAt = performance.now();
+    this.#drainEndsAt = Date.now() + this.#settings.softMs + this.#settings.hardMs;
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
+    this.#pool?.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
@@ -324,7 +344,7 @@ export class Worker<Deps = unknown> {
     await Promise.all([left, gone]);
     this.#phase = 'drained';
     const drained: Drained = { orphans };
-    this.#source.signals.emit('worker:drained', drained);
+    this.#source.signals.emit('worker:drained', { ...drained, durationMs: performance.now() - startedAt });
     this.#source.log.info({ orphans: orphans.length }, 'worker drained');
     this.#ended.resolve(drained);
     return drained;
@@ -358,10 +378,4 @@ export class Worker<Deps = unknown> {
       clearTimeout(timer);
     }
   }
-}
-
-interface LaneShare {
-  readonly concurrency: number;
-  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  readonly runner: AttemptRunner;
 }

@@ -4,6 +4,7 @@ import { RECORDS } from './records-schema.ts';
 import { STEPS } from './steps-schema.ts';
 
 import { DEAD_LETTERS } from './dead-letters-schema.ts';
+import { FINISHED } from './finished-schema.ts';
 
 import { LEASE_SCHEMA } from './lease-schema.ts';
 import { RATE_SCHEMA } from './rate-schema.ts';
@@ -35,6 +36,7 @@ export const STORE_SCHEMA: string = [
   RECORDS,
   STEPS,
   DEAD_LETTERS,
+  FINISHED,
   BLOCKED_JOBS,
   RETENTION,
   WORKERS,
