@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { until } from '@oxbow/faults';
 import { deleteApp, uniqueName, type TestEngine } from '@oxbow/faults/suite';
 import { onTestFinished } from 'vitest';
-import type { Block, ProbedConfig } from './probed.fixture.ts';
+import type { Order, ProbedConfig } from './probed.fixture.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/testing/probed.fixture.js', import.meta.url));
 const CLI = fileURLToPath(new URL('../../dist/oxbow-health.js', import.meta.url));
@@ -70,9 +70,8 @@ export class ProbedProcess {
     }
   }
 
-  /** Blocks its event loop. */
-  block(block: Block): void {
-    this.#child.send(block);
+  tell(order: Order): void {
+    this.#child.send(order);
   }
 
   terminate(): void {

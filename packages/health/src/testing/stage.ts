@@ -1,4 +1,4 @@
-import { createApp, type App, type Worker } from '@oxbow/core';
+import { createApp, type App, type Task, type Worker } from '@oxbow/core';
 import { deleteApp, uniqueName, type TestEngine } from '@oxbow/faults/suite';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
@@ -11,7 +11,9 @@ export const PROBES = ['startupz', 'livez', 'readyz', 'healthz'] as const;
 export interface Scene {
   readonly app: App;
   readonly health: Health;
-  /** The worker of `mail`, started. */
+  /** On the queue of its name. */
+  readonly mail: Task<unknown, unknown>;
+  /** Of that queue, started. */
   readonly worker: Worker;
 }
 
@@ -27,11 +29,11 @@ export function openApp(engine: TestEngine, gone = false): App {
 
 /** With a task `mail`, on the queue `mail`, which does `run`. */
 export async function scene(app: App, options: HealthOptions = {}, run: () => unknown = () => null): Promise<Scene> {
-  app.task('mail', { queue: 'mail', run });
-  const worker = app.worker({ queues: { mail: 2 }, drain: { soft: '2s', hard: '1s' } });
+  const mail = app.task('mail', { queue: 'mail', run });
+  const worker = app.worker({ queues: { mail: 2 }, drain: { soft: 400, hard: 100 } });
   const health = createHealth(app, { ...QUICK_LIMITS, ...options });
   await worker.start();
-  return { app, health, worker };
+  return { app, health, mail: mail as Task<unknown, unknown>, worker };
 }
 
 /** What a probe gets, without a server in between. */
