@@ -15,6 +15,7 @@ import { FlowAdder } from './execution/flow-adder.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
+import { namedQueue, routeOf } from './policies/routing.ts';
 import { StoredResults } from './results/stored-results.ts';
 import type { SignalBus } from './signals.ts';
 import type { Stores } from './store/stores.ts';
@@ -46,13 +47,14 @@ export interface Wiring {
 export function wire({ settings, engine, stores, signals, policies, tasks, closed }: WiringSource): Wiring {
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
-  const results = new StoredResults(settings.name, settings.results?.store);
+  const results = new StoredResults(settings.name, settings.results?.store, signals);
   const { retention, deadLetters } = stores;
   const handles: HandleSource = { engine, retention, deadLetters, flows, watcher: new Watcher(engine), results, closed };
   const compile: CompileSettings = {
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),
     repeats: (name) => tasks.repeats(name),
+    route: (call) => routeOf(policies, { ...call, queue: namedQueue(tasks.get(call.task)?.queue) }),
   };
   const canvas = new CanvasClient({
     app: settings.name,
@@ -86,6 +88,6 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     enqueueAs: (order) => enqueueChild(canvas, order),
     received: (target) => ('task' in target ? new Task(tasks.named(target.task), enqueue, handles) : signature(target.signature)),
   };
-  const fleet = new Fleet({ engine, stores, handles, closed });
+  const fleet = new Fleet({ engine, stores, handles, closed, task: (name) => tasks.get(name) });
   return { handles, canvas, runtime, enqueue, signature, fleet };
 }

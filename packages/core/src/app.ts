@@ -23,7 +23,7 @@ import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
 import type { AnyWorker, AppPhase, Operation } from './operation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
-import { readQueues, type ReadingSource } from './queue-readings.ts';
+import { knownQueues, readQueues, type ReadingSource } from './queue-readings.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { createStores, type Stores } from './store/stores.ts';
@@ -36,6 +36,7 @@ import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
 import { Leader } from './worker/leader.ts';
 import { engineRetention } from './worker/retention.ts';
+import { BULLMQ_VERSION, VERSION } from './version.ts';
 import { resolveWorkerOptions, type WorkerArguments } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -124,6 +125,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     assertPolicy(policy, this.#policies);
     if (!this.#tasks.isEmpty)
       throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
+    policy.install?.({ name: this.name, queues: this.#settings.queues });
     this.#policies.push(policy as Policy);
     return this as unknown as App<Deps, Extra & Partial<Options>>;
   }
@@ -156,7 +158,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         signals: this.#signals,
         log: this.log,
         policies: this.#policies,
-        retention: () => engineRetention(this.#settings, this.#tasks.all),
+        retention: (queue) => engineRetention(this.#settings, this.#tasks.all, queue),
         execution,
         leader: this.#leader,
         fleet: { leaseMs: this.#settings.leaseMs, tasks: () => this.#tasks.implemented.keys() },
@@ -302,6 +304,9 @@ export class App<Deps = unknown, Extra extends object = object> {
         return { latencyMs: performance.now() - startedAt };
       },
       readQueues: (queues) => readQueues(this.#readings, queues),
+      queues: () => knownQueues(this.#readings),
+      tasks: () => this.#tasks.states,
+      versions: () => ({ core: VERSION, bullmq: BULLMQ_VERSION }),
       on: (name, listener) => this.on(name, listener),
     };
   }
@@ -317,11 +322,11 @@ export class App<Deps = unknown, Extra extends object = object> {
   }
 
   get #readings(): ReadingSource {
-    return { engine: this.#engine, stores: this.#stores, counts: this.#settings.finishedCounters };
+    return { engine: this.#engine, stores: this.#stores, counts: this.#settings.finishedCounters, tasks: this.#tasks };
   }
 
   get #locks(): LockSource {
-    return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
+    return { engine: this.#engine, stores: this.#stores, log: this.log, signals: this.#signals, closed: this.#closed.signal };
   }
 
   #own(worker: AnyWorker): Worker<Deps> {

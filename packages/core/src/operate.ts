@@ -14,6 +14,8 @@ export type {
   FleetWorker,
   Operation,
   QueueReading,
+  TaskState,
+  Versions,
   StoreProbe,
 } from './operation.ts';
 export type { DrainState, LaneState, OverrunState, RegistrationState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';

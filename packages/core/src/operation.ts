@@ -28,6 +28,20 @@ export type AppPhase = 'open' | 'closing' | 'closed';
 /** What a worker is named by: what `app.worker()` returned. */
 export type AnyWorker = Pick<Worker, 'describe'>;
 
+/** A task as it was declared. */
+export interface TaskState {
+  readonly name: string;
+  readonly queue: string;
+  /** False of a contract. */
+  readonly hasHandler: boolean;
+}
+
+/** Of packages. */
+export interface Versions {
+  readonly core: string;
+  readonly bullmq: string;
+}
+
 /** What a probe of the store found: it works. */
 export interface StoreProbe {
   /** Of the round trip. */
@@ -56,6 +70,12 @@ export interface Operation {
   phase(): AppPhase;
   /** Those that run now, in all processes: `app.fleet.workers()`. Asks the server. @throws EngineUnavailableError */
   fleet(): Promise<readonly FleetWorker[]>;
+  /** Of this process: those that it can enqueue, and of which it may have the handler. */
+  tasks(): readonly TaskState[];
+  /** All queues that a worker of the app has ever served, and those of this process's tasks; sorted. Asks the server. @throws EngineUnavailableError */
+  queues(): Promise<readonly string[]>;
+  /** What runs here. */
+  versions(): Versions;
   /** Of `app.background`, since the app was made. */
   background(): BackgroundState;
   /**

@@ -20,7 +20,7 @@ const EMPTY = {
 
 /** What every process reads of a queue, on every engine. */
 export function queueReadingsContract(engine: TestEngine): void {
-  const stage = stages(engine);
+  const stage = stages(engine, { finishedCounters: true });
 
   const read = async (app: App, queue: string): Promise<QueueReading> => (await operate(app).readQueues([queue]))[0] as QueueReading;
 
@@ -140,11 +140,22 @@ export function queueReadingsContract(engine: TestEngine): void {
 
     // Another app takes an embedded engine seconds to open, and counts as one on Postgres does.
     it.skipIf(engine.kind === 'embedded')('have no counters in an app that does not count', async () => {
-      const app = withApp(engine, { finishedCounters: false });
+      const app = withApp(engine);
       const task = app.task('uncounted', { run: () => null });
       await startWorker(app, { queues: { default: 1 } });
       await (await task.enqueue()).result();
       expect((await read(app, 'default')).finished).toBeUndefined();
+    });
+
+    it('are of the queues that somebody has served, or that a task has', async () => {
+      const { app, queue, name } = stage();
+      app.task(name('declared'), { queue: `${queue}-declared`, run: () => null });
+      await startWorker(app, { queues: { [`${queue}-served`]: 1 } });
+      const known = async (of: App): Promise<readonly string[]> => (await operate(of).queues()).filter((one) => one.startsWith(queue));
+      await until('both are known', async () => (await known(app)).join() === `${queue}-declared,${queue}-served`);
+      expect(await known(elsewhere(engine, app))).toContain(`${queue}-served`);
+      expect(operate(app).tasks()).toContainEqual({ name: name('declared'), queue: `${queue}-declared`, hasHandler: true });
+      expect(operate(app).versions()).toEqual({ core: expect.stringMatching(/^\d/u), bullmq: expect.stringMatching(/^6\./u) });
     });
 
     it('are those of BullMQ', async () => {

@@ -1,10 +1,13 @@
-/** `main.js soak`, `main.js crash`: what the commands of these names run. */
+/** `main.js soak`, `main.js crash`, `main.js load`: what the commands of these names run. */
 import { parseArgs } from 'node:util';
 import { crash } from './crash.ts';
 import { large } from './large.ts';
+import { load } from './load.ts';
 import type { EngineName } from './orders.ts';
 import { abandon, usableEngines } from './site.ts';
 import { soak } from './soak.ts';
+
+const SAMPLE_JOBS = 2000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +20,7 @@ const { values, positionals } = parseArgs({
     sample: { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
     members: { type: 'string', default: '100000' },
+    jobs: { type: 'string', default: '100000' },
   },
 });
 const seed = Number(values.seed);
@@ -45,6 +49,7 @@ process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(
 function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
+  if (positionals[0] === 'load') return load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs), say });
   if (values.large) return large(engine, { members: Number(values.members), say });
   return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
 }

@@ -34,6 +34,6 @@ export interface EngineReading {
   readonly paused: boolean;
   /** Nothing of it starts now, because of BullMQ's own limit of the queue. */
   readonly rateLimited: boolean;
-  /** Undefined: nobody counts (`createApp({ finishedCounters: false })`), and nobody has. */
+  /** Undefined: nobody counts (`createApp({ finishedCounters: true })` does), and nobody has. */
   readonly finished: FinishedCounts | undefined;
 }

@@ -116,6 +116,10 @@ export class RemoteControl {
         assertRunning(worker.state);
         worker[command.kind](command.queue);
         break;
+      case 'resize':
+        assertRunning(worker.state);
+        worker.resize(command.queue, command.slots);
+        break;
       case 'ping':
       case 'stats':
     }

@@ -11,6 +11,11 @@ export interface LaneState {
   readonly fetching: boolean;
   /** The server has answered a fetch, since it began. */
   readonly fetched: boolean;
+  /**
+   * When it was last seen well, ms since the epoch and to the second: its server had answered a fetch, or it had no free slot, or was paused. 0: it has
+   * not been looked at yet.
+   */
+  readonly lastFetchAt: number;
   /** How long the server has not answered a fetch that it should answer, to the second. An idle lane is answered every 5 to 10 s. */
   readonly silentMs: number;
   /** For how long the server was asked to wait for a job, in the fetch that is under way. */
