@@ -22,7 +22,7 @@ export interface Health {
   readonly listener: NodeListener;
   /**
    * A server of its own, on 127.0.0.1:9465 unless told otherwise. It keeps no process alive, answers while workers drain, and is closed with
-   * the app, as the last of it.
+   * the app, as the last of it. In the child of an isolated task it does nothing, and `url` is empty.
    * @throws OxbowError `invalid_options`; what Node's listen does, such as EADDRINUSE
    */
   listen(options?: ListenOptions): Promise<Listening>;
@@ -89,7 +89,9 @@ class ProcessHealth {
 
   async listen(options: ListenOptions): Promise<Listening> {
     this.#assertOpen();
-    const server = await listen(async (asked) => this.answer(asked), resolveListenOptions(options));
+    const where = resolveListenOptions(options);
+    if (this.#settings.operation.isolated) return { url: '', close: () => Promise.resolve() };
+    const server = await listen(async (asked) => this.answer(asked), where);
     if (this.#closing !== undefined) await server.close();
     this.#assertOpen();
     const listening: Listening = {

@@ -67,7 +67,7 @@ onRedis((engine) => {
     });
 
     it('are not answered while its event loop is blocked; when that happens again and again it does not live', async () => {
-      const probed = await ProbedProcess.started(engine);
+      const probed = await ProbedProcess.started(engine, { eventLoopLimitMs: 200 });
       await until('it has started', async () => (await probed.get('startupz')).code === 200);
       const end = `${probed.path}.end`;
       probed.tell({ until: end });
@@ -136,7 +136,7 @@ onRedis((engine) => {
     });
 
     it('fail as to start and readiness when its clock is five minutes off', async () => {
-      const probed = await ProbedProcess.started(engine, FIVE_MINUTES_MS);
+      const probed = await ProbedProcess.started(engine, { clockShiftMs: FIVE_MINUTES_MS });
       await until('it has looked at the clock', async () => ((await probed.get('healthz')).body?.['failed'] as string[]).includes('clock'));
       const row = record('has a clock that is five minutes off', await Promise.all(PROBES.map((name) => probed.get(name))));
       expect(row).toMatchObject({ codes: { startupz: 503, livez: 200, readyz: 503, healthz: 503 }, failed: ['worker', 'clock'] });

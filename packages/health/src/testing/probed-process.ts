@@ -18,6 +18,11 @@ interface Message {
   readonly running?: true;
 }
 
+interface ProbedOptions {
+  readonly eventLoopLimitMs?: number;
+  readonly clockShiftMs?: number;
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly output: string;
@@ -32,7 +37,7 @@ export class ProbedProcess {
   readonly #child: ChildProcess;
   readonly #messages: Message[] = [];
 
-  private constructor(config: ProbedConfig, clockShiftMs: number) {
+  private constructor(config: ProbedConfig, clockShiftMs = 0) {
     this.app = config.app;
     this.path = config.path;
     this.#child = spawn(process.execPath, [...(clockShiftMs === 0 ? [] : ['--import', CLOCK]), PROGRAM], {
@@ -43,9 +48,17 @@ export class ProbedProcess {
     this.exited = once(this.#child, 'exit').then(([code]) => code as number | null);
   }
 
-  static async started(engine: TestEngine, clockShiftMs = 0): Promise<ProbedProcess> {
+  static async started(engine: TestEngine, { eventLoopLimitMs, clockShiftMs }: ProbedOptions = {}): Promise<ProbedProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'oxbow-health-'));
-    const probed = new ProbedProcess({ app: uniqueName(), url: engine.url, path: join(folder, 'health.sock') }, clockShiftMs);
+    const probed = new ProbedProcess(
+      {
+        app: uniqueName(),
+        url: engine.url,
+        path: join(folder, 'health.sock'),
+        ...(eventLoopLimitMs === undefined ? {} : { eventLoopLimitMs }),
+      },
+      clockShiftMs,
+    );
     onTestFinished(async () => {
       probed.#child.kill('SIGKILL');
       await probed.exited;

@@ -11,6 +11,8 @@ export interface ProbedConfig {
   readonly app: string;
   readonly url: string;
   readonly path: string;
+  /** When a blocked loop does not live. @defaultValue that of every process */
+  readonly eventLoopLimitMs?: number;
 }
 
 /** A job; or to block its loop so often for a while, or until a file is there. */
@@ -18,7 +20,7 @@ export type Order = 'enqueue' | { readonly blocks: number } | { readonly until: 
 
 const BLOCK_MS = 300;
 
-const { app: name, url, path } = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as ProbedConfig;
+const { app: name, url, path, eventLoopLimitMs } = JSON.parse(process.env['OXBOW_FIXTURE'] ?? '{}') as ProbedConfig;
 const app = createApp({ name, url, logLevel: 'fatal' });
 const slow = app.task('slow', {
   queue: 'mail',
@@ -27,7 +29,7 @@ const slow = app.task('slow', {
     await new Promise((resolve) => setTimeout(resolve, 400));
   },
 });
-const health = createHealth(app, { ...QUICK_LIMITS, eventLoopLimitMs: 200 });
+const health = createHealth(app, { ...QUICK_LIMITS, ...(eventLoopLimitMs === undefined ? {} : { eventLoopLimitMs }) });
 const { url: address } = await health.listen({ port: 0 });
 await health.listen({ path });
 
