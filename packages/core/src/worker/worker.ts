@@ -107,6 +107,7 @@ export class Worker<Deps = unknown> {
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
       drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
+      registration: this.#member.registration,
     };
   }
 
