@@ -47,8 +47,10 @@ export class PrometheusServer implements AsyncDisposable {
     // JSON is YAML.
     await writeFile(config, JSON.stringify(configOf(options)));
     const address = `127.0.0.1:${await freePort()}`;
-    const args = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, `--web.listen-address=${address}`];
-    const child = spawn(prometheusProgram ?? 'prometheus', [...args, '--log.level=warn'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const files = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`];
+    // It would wait 5 s for more targets before it scrapes the first.
+    const args = [...files, `--web.listen-address=${address}`, '--scrape.discovery-reload-interval=50ms', '--log.level=warn'];
+    const child = spawn(prometheusProgram ?? 'prometheus', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     const server = new PrometheusServer(`http://${address}`, folder, child);
     try {
       await until('Prometheus is ready', () => server.#isReady());
@@ -62,7 +64,7 @@ export class PrometheusServer implements AsyncDisposable {
   /** What an expression gives now: one entry a series. @throws with what Prometheus says of an expression that it refuses */
   async query(expression: string): Promise<readonly PromSample[]> {
     const { result } = await this.#ask<{ result: readonly Series[] }>(`query?${new URLSearchParams({ query: expression }).toString()}`);
-    return result.map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }));
+    return result.map(({ metric, value: [, value] }) => ({ labels: metric, value: toNumber(value) }));
   }
 
   /** Names of the alerts that fire now. */
@@ -105,6 +107,11 @@ interface Series {
 interface Alert {
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Infinity is `+Inf`. */
+function toNumber(text: string): number {
+  return Number(text.replace('Inf', 'Infinity'));
 }
 
 function configOf({ jobs, scrapeIntervalMs, rules = [] }: PrometheusOptions): object {
