@@ -40,17 +40,15 @@ export class PrometheusServer implements AsyncDisposable {
     child.stderr?.on('data', (bytes: Buffer) => (this.#lines = [...this.#lines, bytes.toString()].slice(-LAST_LINES)));
   }
 
-  /** Resolves when it answers queries. */
+  /** Resolves when it answers queries. It first scrapes 5 s later: so long it waits for more targets. */
   static async started(options: PrometheusOptions): Promise<PrometheusServer> {
     const folder = await mkdtemp(join(tmpdir(), 'oxbow-prometheus-'));
     const config = join(folder, 'prometheus.json');
     // JSON is YAML.
     await writeFile(config, JSON.stringify(configOf(options)));
     const address = `127.0.0.1:${await freePort()}`;
-    const files = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`];
-    // It would wait 5 s for more targets before it scrapes the first.
-    const args = [...files, `--web.listen-address=${address}`, '--scrape.discovery-reload-interval=50ms', '--log.level=warn'];
-    const child = spawn(prometheusProgram ?? 'prometheus', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, `--web.listen-address=${address}`];
+    const child = spawn(prometheusProgram ?? 'prometheus', [...args, '--log.level=warn'], { stdio: ['ignore', 'ignore', 'pipe'] });
     const server = new PrometheusServer(`http://${address}`, folder, child);
     try {
       await until('Prometheus is ready', () => server.#isReady());
