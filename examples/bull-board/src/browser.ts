@@ -33,13 +33,16 @@ export class Board {
 
   /** Clicks a button of a job that shows its name only under the pointer. */
   async press(name: string): Promise<void> {
-    for (const button of await this.#page.locator('main button:not([role]):has(svg)').all()) {
-      await button.hover();
-      if (await appears(this.#page.locator('[data-base-ui-portal]').getByText(name, { exact: true }))) {
-        await button.click();
-        return;
+    const buttons = this.#page.locator('main button:not([role]):not([aria-haspopup])').filter({ hasNotText: /\S/u });
+    const tip = this.#page.locator('[data-base-ui-portal]').getByText(name, { exact: true });
+    for (let tries = 1; tries <= 3; tries++)
+      for (const button of await buttons.all()) {
+        await button.hover();
+        if (await appears(tip, 250 * tries)) {
+          await button.click();
+          return;
+        }
       }
-    }
     assert.fail(`no button "${name}"`);
   }
 
@@ -77,12 +80,10 @@ export class Board {
   }
 }
 
-async function appears(what: Locator): Promise<boolean> {
-  return what
-    .first()
-    .waitFor({ timeout: 700 })
-    .then(
-      () => true,
-      () => false,
-    );
+function appears(what: Locator, withinMs: number): Promise<boolean> {
+  const waited = what.first().waitFor({ timeout: withinMs });
+  return waited.then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,4 +1,4 @@
-/** Uses the board in a headless Chromium, on every engine at hand, and asserts what the app's worker makes of it. */
+/** Uses the board in a headless Chromium, and asserts what the app's worker makes of it. */
 import { strict as assert } from 'node:assert';
 import { chromium, type Browser } from 'playwright-core';
 import { openBoard } from './board.ts';
@@ -11,8 +11,9 @@ const browser = await chromium.launch(executablePath === undefined ? { channel: 
   if (executablePath !== undefined) throw error;
 });
 if (browser === undefined) console.log('no Chromium (OXBOW_TEST_CHROMIUM): the board was not looked at');
-const urls = ['embedded:', process.env['OXBOW_TEST_REDIS_URL'], process.env['OXBOW_TEST_POSTGRES_URL']];
-for (const url of browser === undefined ? [] : urls) if (url !== undefined && browser !== undefined) await look(browser, url);
+// Other engines by hand: `npm run check -- embedded: postgres://…`
+const [first = process.env['OXBOW_TEST_REDIS_URL'] ?? 'embedded:', ...others] = process.argv.slice(2);
+if (browser !== undefined) for (const url of [first, ...others]) await look(browser, url);
 await browser?.close();
 
 async function look(chrome: Browser, engine: string): Promise<void> {
@@ -29,7 +30,9 @@ async function look(chrome: Browser, engine: string): Promise<void> {
   server.closeAllConnections();
   for (const queue of QUEUES) await shop.app.queue(queue).obliterate({ force: true });
   await shop.app.close();
-  console.log(`${engine.split(':')[0]}: the board showed jobs, failures, progress, a flow and a schedule; what it was told to do, the worker did`);
+  console.log(
+    `${engine.split(':')[0]}: the board showed jobs, failures, progress, a flow and a schedule; what it was told to do, the worker did`,
+  );
 }
 
 /** A payment that has failed is retried from the board. */
