@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Lane, LaneOptions } from '../engine/engine.ts';
+import type { Lane } from '../engine/engine.ts';
 import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
@@ -16,9 +16,11 @@ import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
+import { Pool } from './pool.ts';
 import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
+import { Slots } from './slots.ts';
 import type { WorkerSource } from './source.ts';
 import type { WorkerPhase, WorkerState } from './state.ts';
 
@@ -40,6 +42,8 @@ export class Worker<Deps = unknown> {
   readonly #source: WorkerSource;
   readonly #settings: WorkerSettings;
   readonly #resources: Resources<Deps>;
+  readonly #slots: Slots;
+  readonly #pool: Pool | undefined;
   readonly #running = new RunningJobs();
   readonly #overruns: Overruns;
   readonly #children: ChildPool;
@@ -53,7 +57,6 @@ export class Worker<Deps = unknown> {
   readonly #stopped = new Deferred<undefined>();
   readonly #force = new Deferred<false>();
   readonly #ended = new Deferred<Drained>();
-  #lanes: readonly Lane[] = [];
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
   #entered = false;
@@ -66,6 +69,8 @@ export class Worker<Deps = unknown> {
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
     this.#source = source;
     this.#settings = settings;
+    this.#slots = new Slots(settings.queues);
+    this.#pool = settings.pool === undefined ? undefined : new Pool(settings.pool, this.#slots);
     this.#resources = new Resources(options, settings, source.log);
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
@@ -93,7 +98,7 @@ export class Worker<Deps = unknown> {
     return {
       id: this.#member.id,
       phase: this.#phase,
-      queues: Object.fromEntries(this.#settings.queues),
+      queues: Object.fromEntries(this.#slots.queues),
       paused: this.#holds.heldFor('paused'),
       lanes: this.#laneWatch.states,
       running: this.#running.states,
@@ -102,12 +107,13 @@ export class Worker<Deps = unknown> {
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
       drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
+      registration: this.#member.registration,
     };
   }
 
   /** Steps around every handler, outer to inner. */
   describe(): { readonly queues: Readonly<Record<string, number>>; readonly pipeline: readonly string[] } {
-    return { queues: Object.fromEntries(this.#settings.queues), pipeline: describePipeline(this.#source.policies) };
+    return { queues: Object.fromEntries(this.#slots.queues), pipeline: describePipeline(this.#source.policies) };
   }
 
   /**
@@ -167,6 +173,21 @@ export class Worker<Deps = unknown> {
     return this.#draining;
   }
 
+  /**
+   * Changes how many jobs of a queue run here at a time (1–1000), at once, in any phase. Running jobs go on; when there are fewer slots than
+   * that, none starts until so many have ended. What is not running yet when the slots are fewer waits for them, at the head of its queue.
+   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have, and for a worker with a pool
+   */
+  resize(queue: string, slots: number): void {
+    if (this.#pool !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        'worker.resize(): the slots of this worker are a pool, which moves them between its queues itself.',
+      );
+    this.#slots.resize(queue, slots);
+    void this.#member.changed();
+  }
+
   /** @internal Drains; true: then the process ends, as after SIGTERM, for it is that of `run()`. */
   shutdown(): boolean {
     this.#endsProcess = this.#ownsProcess;
@@ -186,18 +207,19 @@ export class Worker<Deps = unknown> {
     if (this.#draining !== undefined) return;
     await this.#clock.start();
     await Promise.all([this.#cancellations.start(), this.#member.listen()]);
-    this.#lanes = this.#openLanes();
-    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ready())), this.#stopped.promise]);
+    this.#openLanes();
+    const { lanes } = this.#slots;
+    await Promise.race([Promise.all(lanes.map((lane) => lane.ready())), this.#stopped.promise]);
     if (this.#draining !== undefined) return;
-    for (const lane of this.#lanes) lane.start();
-    this.#laneWatch.start(this.#lanes);
+    for (const lane of lanes) lane.start();
+    this.#laneWatch.start(lanes);
     this.#loop.start();
     this.#phase = 'running';
     this.#entered = true;
     void this.#serve();
     this.#source.leader.enter(this.#settings.lockDurationMs);
     await Promise.race([this.#member.enter(this.#clock.offsetMs ?? 0), this.#stopped.promise]);
-    this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
+    this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#slots.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
   }
 
@@ -243,33 +265,30 @@ export class Worker<Deps = unknown> {
     }
   }
 
-  #openLanes(): readonly Lane[] {
+  #openLanes(): void {
     const { engine, signals, policies } = this.#source;
     const runner = new AttemptRunner(
       { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#resources.deps, children: this.#children, signals },
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
-    const retention = this.#source.retention();
-    return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
-      const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
-      return Array.from({ length: count }, (_, i) =>
-        this.#openLane(queue, { concurrency: share(concurrency, count, i), retention, runner }),
-      );
-    });
+    this.#slots.open(this.#pool === undefined ? engine.laneSize : Infinity, (queue, concurrency) =>
+      this.#openLane(queue, concurrency, runner),
+    );
   }
 
-  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
+  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      ...retention,
+      ...this.#source.retention(queue),
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#trouble(queue, error),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
+      onSlots: this.#pool?.changed,
     });
     this.#holds.add(lane);
     return lane;
@@ -303,11 +322,12 @@ export class Worker<Deps = unknown> {
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
+    this.#pool?.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
     const left = this.#entered ? this.#source.leader.leave() : undefined;
-    const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
+    const closed = Promise.all(this.#slots.lanes.map((lane) => lane.close()));
     void this.#member.changed();
     const orphans = await this.#settle(closed);
     this.#laneWatch.stop();
@@ -346,7 +366,7 @@ export class Worker<Deps = unknown> {
   }
 
   async #abandon(orphans: readonly string[]): Promise<readonly string[]> {
-    await Promise.all(this.#lanes.map((lane) => lane.abandon()));
+    await Promise.all(this.#slots.lanes.map((lane) => lane.abandon()));
     return orphans;
   }
 
@@ -359,15 +379,4 @@ export class Worker<Deps = unknown> {
       clearTimeout(timer);
     }
   }
-}
-
-interface LaneShare {
-  readonly concurrency: number;
-  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  readonly runner: AttemptRunner;
-}
-
-/** `total` split over `count` as evenly as whole numbers go. */
-function share(total: number, count: number, index: number): number {
-  return Math.floor(total / count) + (index < total % count ? 1 : 0);
 }
