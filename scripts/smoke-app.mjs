@@ -1,10 +1,11 @@
-/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, on the engine of its argument. */
+/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, and counted, on the engine of its argument. */
 import { strict as assert } from 'node:assert';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '@oxbow/core';
 import { createHttp } from '@oxbow/http';
+import { createMetrics } from '@oxbow/metrics';
 import { fileResults } from '@oxbow/results';
 import { z } from 'zod';
 
@@ -16,6 +17,7 @@ const double = app.task('double', {
 });
 const zeros = app.task('zeros', { run: (size) => Buffer.alloc(size) });
 
+const metrics = createMetrics(app, { collect: 'both' });
 const worker = app.worker({ queues: { default: 5 } });
 await worker.start();
 const handle = await double.enqueue({ n: 21 });
@@ -25,6 +27,9 @@ const http = createHttp(app, { tasks: [double], allowAnonymous: true });
 const answer = await http.handler(new Request(`http://localhost/jobs/${handle.id}/result`));
 assert.equal(await answer.text(), '42');
 await http.close();
+const scraped = await (await metrics.handler(new Request('http://localhost/metrics'))).text();
+assert.match(scraped, /^oxbow_task_attempts_total\{queue="default",task="double",outcome="succeeded"\} 1$/mu);
+assert.match(scraped, /^oxbow_store_up 1$/mu);
 await app.close();
 await rm(directory, { recursive: true });
 // Unreferenced: it fires only when something of ours still keeps the process alive.

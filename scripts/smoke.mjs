@@ -16,6 +16,7 @@ const TIMEOUT_MS = 60_000;
 const PACKAGES = {
   core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
   http: ['dist/index.js', 'dist/index.d.ts'],
+  metrics: ['dist/index.js', 'dist/index.d.ts', 'dist/exporter-main.js'],
   results: ['dist/index.js', 'dist/index.d.ts'],
 };
 
