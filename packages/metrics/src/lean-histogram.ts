@@ -44,6 +44,7 @@ export class Series {
 export interface LeanHistogramOptions {
   readonly name: string;
   readonly help: string;
+  readonly labelNames: readonly string[];
   readonly bounds: readonly number[];
   readonly registry: Registry;
 }
@@ -57,12 +58,14 @@ export class LeanHistogram {
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
+  readonly labelNames: readonly string[];
   readonly #bounds: readonly number[];
   readonly #series: Series[] = [];
 
-  constructor({ name, help, bounds, registry }: LeanHistogramOptions) {
+  constructor({ name, help, labelNames, bounds, registry }: LeanHistogramOptions) {
     this.name = name;
     this.help = help;
+    this.labelNames = labelNames;
     this.#bounds = bounds;
     registry.registerMetric(this as unknown as Histogram);
   }
