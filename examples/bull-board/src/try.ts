@@ -15,8 +15,14 @@ await failed.result().catch((e) => console.log(e.code));
 const browser = await chromium.launch({ executablePath: process.env['OXBOW_TEST_CHROMIUM']! });
 const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
 page.on('pageerror', (e) => console.log('PAGEERROR', e));
-page.on('response', (r) => { if (r.status() >= 400) console.log(r.status(), r.url()); });
-const shot = async (name: string, path: string) => { await page.goto(url + path); await page.waitForTimeout(1200); await page.screenshot({ path: `/tmp/ox/bb-${name}.png` }); };
+page.on('response', (r) => {
+  if (r.status() >= 400) console.log(r.status(), r.url());
+});
+const shot = async (name: string, path: string) => {
+  await page.goto(url + path);
+  await page.waitForTimeout(1200);
+  await page.screenshot({ path: `/tmp/ox/bb-${name}.png` });
+};
 await shot('home', '/');
 await shot('failed', '/queue/orders?status=failed');
 await shot('job', `/queue/orders/${failed.id.split('@')[0]}`);
@@ -24,8 +30,10 @@ await shot('delayed', '/queue/mails?status=delayed');
 await shot('active', '/queue/reports?status=active');
 await shot('flow', `/queue/reports/${run.id.split('@')[0]}?status=completed`);
 await shot('sched', '/job-schedulers');
-await page.goto(url + '/queue/mails?status=delayed'); await page.waitForTimeout(800);
-for (const b of await page.getByRole('button').all()) console.log('button', await b.getAttribute('title'), await b.getAttribute('aria-label'), (await b.innerText()).slice(0, 40));
+await page.goto(url + '/queue/mails?status=delayed');
+await page.waitForTimeout(800);
+for (const b of await page.getByRole('button').all())
+  console.log('button', await b.getAttribute('title'), await b.getAttribute('aria-label'), (await b.innerText()).slice(0, 40));
 open();
 await counting.result();
 await browser.close();
