@@ -18,8 +18,9 @@ import { z } from 'zod';
 const KEPT = 1000;
 const QUEUE = 'default';
 
+export type Rival = 'oxbow' | 'raw';
 /** `counted`: Oxbow that counts the jobs that have ended. */
-export type SideName = 'oxbow' | 'raw' | 'counted';
+export type SideName = Rival | 'counted';
 
 /** One rival, doing the same work on the same server. */
 export interface Side {
