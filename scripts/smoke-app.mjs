@@ -1,9 +1,12 @@
 /** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, on the engine of its argument. */
 import { strict as assert } from 'node:assert';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createApp } from '@oxbow/core';
+import { createHealth } from '@oxbow/health';
 import { createHttp } from '@oxbow/http';
 import { fileResults } from '@oxbow/results';
 import { z } from 'zod';
@@ -25,6 +28,10 @@ const http = createHttp(app, { tasks: [double], allowAnonymous: true });
 const answer = await http.handler(new Request(`http://localhost/jobs/${handle.id}/result`));
 assert.equal(await answer.text(), '42');
 await http.close();
+const { url } = await createHealth(app).listen({ path: join(directory, 'health.sock') });
+const program = join('node_modules', '@oxbow', 'health', 'dist', 'oxbow-health.js');
+const { stdout } = await promisify(execFile)(process.execPath, [program, 'readyz', '--socket', url.slice('unix:'.length)]);
+assert.equal(stdout, '{"status":"pass","state":"running"}\n');
 await app.close();
 await rm(directory, { recursive: true });
 // Unreferenced: it fires only when something of ours still keeps the process alive.

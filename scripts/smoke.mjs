@@ -15,6 +15,7 @@ const TIMEOUT_MS = 60_000;
 /** Package → files that it must hold. */
 const PACKAGES = {
   core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
+  health: ['dist/index.js', 'dist/index.d.ts', 'dist/oxbow-health.js'],
   http: ['dist/index.js', 'dist/index.d.ts'],
   results: ['dist/index.js', 'dist/index.d.ts'],
 };
