@@ -57,6 +57,16 @@ describe('manifests', () => {
     expect(asking).toHaveLength(2);
     for (const { metadata } of asking) expect(metadata).toMatchObject({ ignoreNullValues: 'false' });
   });
+
+  it('of KEDA find their number in what the app answers', async () => {
+    const app = createApp({ name: uniqueName(), url: 'embedded:', logLevel: 'silent' });
+    onTestFinished(() => app.close());
+    await app.task('send', { queue: 'mail', run: () => null }).enqueueMany([undefined, undefined]);
+    const { handler } = createMetrics(app, { collect: 'cluster' });
+    const [trigger] = triggers.filter(({ type }) => type === 'metrics-api');
+    const answer = (await (await handler(new Request(trigger?.metadata['url'] ?? ''))).json()) as Record<string, unknown>;
+    expect(answer[trigger?.metadata['valueLocation'] ?? '']).toBe(2);
+  });
 });
 
 describe('what is asked', () => {
