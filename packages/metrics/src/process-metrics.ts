@@ -1,9 +1,10 @@
 import type { Signals, SignalName } from '@oxbow/core/operate';
 import { ExemplarSource } from './exemplars.ts';
-import { ATTEMPT_OUTCOMES, ENQUEUE_OUTCOMES, type AttemptOutcome } from './families.ts';
+import type { AttemptOutcome } from './families.ts';
 import { LabelLimit } from './label-limit.ts';
 import type { MetricsSettings } from './options.ts';
 import { register, type ProcessFamilies, type Registering } from './registered.ts';
+import { TaskTally } from './task-tally.ts';
 import { WorkerMetrics, type TaskLabels } from './worker-metrics.ts';
 
 type Ended = Signals['task:put-back'] | Signals['task:failed'] | Signals['task:succeeded'];
@@ -21,7 +22,9 @@ export class ProcessMetrics {
   readonly #locks: LabelLimit;
   readonly #exemplars: ExemplarSource | undefined;
   readonly #workers: WorkerMetrics;
+  readonly #tallies = new Map<string, Map<string, TaskTally>>();
   readonly #zeroed = new Set<string>();
+  #looked = false;
   readonly #stops: (() => void)[] = [];
 
   constructor(settings: MetricsSettings, registering: Registering, exemplars: ExemplarSource | undefined) {
@@ -50,14 +53,10 @@ export class ProcessMetrics {
 
   #listenToTasks(): void {
     const metrics = this.#metrics;
-    this.#on('task:enqueued', (event) => {
-      const labels = this.#of(event);
-      metrics.task_enqueued_total.inc({ ...labels, outcome: 'created' });
-      metrics.task_payload_bytes.observe(labels, event.bytes);
-    });
-    this.#on('task:not-enqueued', (event) => metrics.task_enqueued_total.inc({ ...this.#of(event), outcome: event.outcome }));
+    this.#on('task:enqueued', (event) => this.#of(event).enqueued('created', event.bytes));
+    this.#on('task:not-enqueued', (event) => this.#of(event).enqueued(event.outcome));
     this.#on('task:started', (event) => {
-      if (event.waitMs !== undefined) metrics.task_queue_wait_seconds.observe(this.#of(event), event.waitMs / 1000);
+      if (event.waitMs !== undefined) this.#of(event).waited(event.waitMs / 1000);
     });
     this.#on('task:succeeded', (event) => this.#ended(event, event.replayed ? 'skipped' : 'succeeded'));
     this.#on('task:failed', (event) => this.#failed(event, 'failed'));
@@ -101,40 +100,47 @@ export class ProcessMetrics {
   #failed(event: Signals['task:failed'], outcome: 'failed' | 'retrying'): void {
     const { errors } = this.#settings;
     const { name, code } = event.error as Error & { readonly code?: unknown };
-    if (errors !== undefined) this.#metrics.task_errors_total.inc({ ...this.#of(event), error: errors.has(name) ? name : 'other' });
+    if (errors !== undefined) this.#metrics.task_errors_total.inc({ ...this.#of(event).labels, error: errors.has(name) ? name : 'other' });
     this.#ended(event, TIMED_OUT.has(code) ? 'timed_out' : outcome);
   }
 
   #ended(event: Ended, outcome: AttemptOutcome): void {
-    const labels = { ...this.#of(event), outcome };
-    const { task_attempts_total: attempts, task_duration_seconds: durations } = this.#metrics;
-    attempts.inc(labels);
-    const value = event.durationMs / 1000;
-    if (this.#exemplars === undefined) durations.observe(labels, value);
-    else durations.observe({ labels, value, exemplarLabels: this.#exemplars.take(event) });
+    this.#of(event).ended(outcome, event.durationMs / 1000, this.#exemplars?.take(event));
   }
 
-  #of({ queue, task }: TaskLabels): { queue: string; task: string } {
-    return { queue: this.#queues.of(queue), task: this.#tasks.of(task) };
+  #of({ queue, task }: TaskLabels): TaskTally {
+    return this.#tallies.get(queue)?.get(task) ?? this.#tally({ queue, task });
+  }
+
+  /** Of all that are beyond a limit there is one. */
+  #tally({ queue, task }: TaskLabels): TaskTally {
+    const labels = { queue: this.#queues.of(queue), task: this.#tasks.of(task) };
+    let ofQueue = this.#tallies.get(labels.queue);
+    if (ofQueue === undefined) this.#tallies.set(labels.queue, (ofQueue = new Map<string, TaskTally>()));
+    let tally = ofQueue.get(labels.task);
+    if (tally === undefined) ofQueue.set(labels.task, (tally = new TaskTally(this.#metrics, labels)));
+    return tally;
   }
 
   /** What is so now, and zeros of tasks that have been declared meanwhile: `rate()` sees their first error. */
   #look(): void {
+    // Each family asks, one after the other, in one turn.
+    if (this.#looked) return;
+    this.#looked = true;
+    queueMicrotask(() => (this.#looked = false));
     const { operation, worker } = this.#settings;
     const workers = worker === undefined ? operation.workers() : [operation.worker(worker)];
-    this.#workers.show(workers);
     for (const { name, queue, hasHandler } of operation.tasks()) this.#zero({ task: name, queue }, hasHandler && workers.length > 0);
+    this.#workers.show(workers);
+    for (const ofQueue of this.#tallies.values()) for (const tally of ofQueue.values()) tally.flush();
   }
 
   #zero(declared: TaskLabels, runsHere: boolean): void {
     const key = `${declared.task} ${runsHere}`;
     if (this.#zeroed.has(key)) return;
     this.#zeroed.add(key);
-    const labels = this.#of(declared);
-    const { task_enqueued_total: enqueued, task_attempts_total: attempts } = this.#metrics;
-    for (const outcome of ENQUEUE_OUTCOMES) enqueued.inc({ ...labels, outcome }, 0);
-    if (!runsHere) return;
-    for (const outcome of ATTEMPT_OUTCOMES) attempts.inc({ ...labels, outcome }, 0);
-    this.#workers.expect(labels);
+    const tally = this.#of(declared);
+    tally.zero({ attempts: runsHere });
+    if (runsHere) this.#workers.expect(tally.labels);
   }
 }

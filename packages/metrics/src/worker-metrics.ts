@@ -64,9 +64,17 @@ export class WorkerMetrics {
     const wellAt = new Map<string, number>();
     for (const { queues, lanes } of workers) {
       for (const [queue, count] of Object.entries(queues)) slots.inc(this.#queue(queue), count);
+      for (const queue of Object.keys(queues)) this.#expectQueue(this.#queue(queue));
       for (const { queue, lastFetchAt } of lanes) wellAt.set(queue, Math.min(wellAt.get(queue) ?? Infinity, lastFetchAt));
     }
     for (const [queue, at] of wellAt) if (at > 0) fetched.set(this.#queue(queue), at / 1000);
+  }
+
+  /** `rate()` sees the first one. */
+  #expectQueue(labels: { queue: string }): void {
+    this.#metrics.worker_stalled_jobs_total.inc(labels, 0);
+    this.#metrics.worker_lock_renewal_failures_total.inc(labels, 0);
+    this.#metrics.worker_errors_total.inc(labels, 0);
   }
 
   #queue(queue: string): { queue: string } {
