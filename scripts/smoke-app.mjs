@@ -1,4 +1,4 @@
-/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, on the engine of its argument. */
+/** Runs inside smoke.mjs's temporary project, against the packed packages: one task, enqueued, worked and answered, also over HTTP, another with a stored result, and counted, on the engine of its argument. */
 import { strict as assert } from 'node:assert';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { createApp } from '@oxbow/core';
 import { createHealth } from '@oxbow/health';
 import { createHttp } from '@oxbow/http';
+import { createMetrics } from '@oxbow/metrics';
 import { fileResults } from '@oxbow/results';
 import { z } from 'zod';
 
@@ -19,6 +20,7 @@ const double = app.task('double', {
 });
 const zeros = app.task('zeros', { run: (size) => Buffer.alloc(size) });
 
+const metrics = createMetrics(app, { collect: 'both' });
 const worker = app.worker({ queues: { default: 5 } });
 await worker.start();
 const handle = await double.enqueue({ n: 21 });
@@ -32,6 +34,9 @@ const { url } = await createHealth(app).listen({ path: join(directory, 'health.s
 const program = join('node_modules', '@oxbow', 'health', 'dist', 'oxbow-health.js');
 const { stdout } = await promisify(execFile)(process.execPath, [program, 'readyz', '--socket', url.slice('unix:'.length)]);
 assert.equal(stdout, '{"status":"pass","state":"running"}\n');
+const scraped = await (await metrics.handler(new Request('http://localhost/metrics'))).text();
+assert.match(scraped, /^oxbow_task_attempts_total\{queue="default",task="double",outcome="succeeded"\} 1$/mu);
+assert.match(scraped, /^oxbow_store_up 1$/mu);
 await app.close();
 await rm(directory, { recursive: true });
 // Unreferenced: it fires only when something of ours still keeps the process alive.

@@ -17,6 +17,7 @@ const PACKAGES = {
   core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
   health: ['dist/index.js', 'dist/index.d.ts', 'dist/oxbow-health.js'],
   http: ['dist/index.js', 'dist/index.d.ts'],
+  metrics: ['dist/index.js', 'dist/index.d.ts', 'dist/exporter-main.js'],
   results: ['dist/index.js', 'dist/index.d.ts'],
 };
 

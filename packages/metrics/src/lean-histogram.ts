@@ -35,7 +35,7 @@ export class Series {
     const bounds = this.#bounds;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] as number)) at++;
-    this.counts[at]!++;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
     this.sum += value;
     if (exemplar !== undefined) this.exemplars[at] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 };
   }
