@@ -17,6 +17,7 @@ const PACKAGES = {
   core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
   http: ['dist/index.js', 'dist/index.d.ts'],
   results: ['dist/index.js', 'dist/index.d.ts'],
+  routing: ['dist/index.js', 'dist/index.d.ts'],
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));

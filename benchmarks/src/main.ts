@@ -117,7 +117,8 @@ for (const engine of ['redis', 'postgres'] as const) {
   if (url === undefined) console.log(`${engine}: not run: ${variable} is not set (npm run bench provides a server)`);
   else for (const one of casesOf(engine)) rows.push(...(await compareSides(one, url)));
 }
-for (const engine of ['redis', 'postgres'] as const) rows.push(...(await watched(engine)));
+for (const engine of ['redis', 'postgres'] as const)
+  rows.push(...(await lone('watched', engine, 10_000)), ...(await lone('pool', engine, 10_000)));
 rows.push(...(await embedded()));
 if (values.celery === true) rows.push(...(await beside(rows)));
 await report();
@@ -213,15 +214,15 @@ async function embedded(): Promise<Row[]> {
   ];
 }
 
-/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only. */
-async function watched(engine: 'redis' | 'postgres'): Promise<Row[]> {
-  const name = engine === 'redis' ? 'watched' : 'postgres-watched';
+/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, and its slots are each worker's own. */
+async function lone(what: 'watched' | 'pool', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
+  const name = engine === 'redis' ? what : `postgres-${what}`;
   const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
   if (server === undefined || !wanted(name)) return [];
   const results: Readonly<Record<string, number>>[] = [];
   for (let run = 0; run < runs; run += 1) {
     const place = await freshPlace(server);
-    results.push(await runMeasure('watched', 'oxbow', place.url, `watched-${stamp}-${run}`, Math.max(100, 10_000 * scale)));
+    results.push(await runMeasure(what, 'oxbow', place.url, `${what}-${stamp}-${run}`, Math.max(100, size * scale)));
     await place.remove();
     process.stderr.write(`${name} ${run + 1}/${runs}\n`);
   }
