@@ -1,28 +1,36 @@
 /** Who may import whom; CONTRIBUTING.md has the picture. Tests may import anything, and nothing imports a test. */
 const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
-const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$'];
+const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$', 'version\\.ts$'];
 const port = 'engine/engine\\.ts$';
-const below = ['task/', 'canvas/', 'store/', 'results/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
+const below = ['task/', 'fleet/', 'canvas/', 'store/', 'results/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
   errors: { at: 'errors\\.ts$', may: [] },
-  small: { at: '(crashpoint|log|signals)\\.ts$', may: ['errors\\.ts$', ...small] },
+  small: { at: '(crashpoint|log|signals|version)\\.ts$', may: ['errors\\.ts$', ...small] },
   task: { at: 'task/', may: ['errors\\.ts$'] },
   canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
   store: { at: 'store/', may: ['errors\\.ts$', 'task/', port] },
   results: { at: 'results/', may: ['errors\\.ts$', ...small, 'task/', port] },
+  // What is said between a worker and who steers it.
+  fleet: { at: 'fleet/', may: ['errors\\.ts$', ...small, 'task/', 'store/workers\\.ts$', 'worker/state\\.ts$'] },
   policies: { at: 'policies/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'store/', port] },
   execution: { at: 'execution/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'store/', 'results/', port] },
-  client: { at: 'client/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'store/', 'results/', port] },
+  client: {
+    at: 'client/',
+    may: ['errors\\.ts$', ...small, 'task/', 'fleet/', 'canvas/', 'policies/', 'execution/', 'store/', 'results/', port],
+  },
   isolation: { at: 'isolation/', may: ['errors\\.ts$', ...small, 'task/', 'policies/', 'execution/', port] },
-  worker: { at: 'worker/', may: ['errors\\.ts$', ...small, 'task/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'store/', port] },
+  worker: {
+    at: 'worker/',
+    may: ['errors\\.ts$', ...small, 'task/', 'fleet/', 'canvas/', 'policies/', 'execution/', 'isolation/', 'store/', port],
+  },
   // The tables of the stores are made where BullMQ's are; a script of the engine moves jobs as those of the stores do.
   engine: { at: 'engine/', may: ['errors\\.ts$', ...small, 'task/', 'store/(sql/schema|redis/job-moves)\\.ts$'] },
   // What app.ts is made of: these know the rooms as app.ts does, but open no engine.
   root: {
-    at: '(app-options|app-wiring|task-options|task-registry|declare-task|eviction-watch|strictness|operation|chores)\\.ts$',
+    at: '(app-options|app-wiring|task-options|task-registry|declare-task|eviction-watch|strictness|operation|queue-readings|chores)\\.ts$',
     may: ['errors\\.ts$', ...small, ...below, port],
   },
   operate: { at: 'operate\\.ts$', may: ['errors\\.ts$', 'signals\\.ts$', '(app|operation)\\.ts$', 'worker/state\\.ts$', port] },

@@ -13,6 +13,7 @@ import { freePort, hold, installDebian, onPath } from './servers/process.mjs';
 
 export { provideChromium } from './servers/chromium.mjs';
 export { providePostgres } from './servers/postgres.mjs';
+export { providePrometheus } from './servers/prometheus.mjs';
 
 /**
  * @typedef {{ url: string, label: string, stop: () => Promise<void> }} Server

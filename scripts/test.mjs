@@ -1,6 +1,6 @@
 /**
  * `npm test`: from a fresh clone to a verdict. Installs and builds what is missing, finds or starts servers, runs every
- * test, says for each engine whether it ran, and fails in CI when anything was left out. What follows `--` goes to
+ * test, says for each engine and for Prometheus whether it ran, and fails in CI when anything was left out. What follows `--` goes to
  * vitest: `npm test -- duration`, `npm test -- -t 'puts a job back'`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,12 +9,13 @@ import { join, relative } from 'node:path';
 import { ensureInstalled } from './install.mjs';
 import { inCi, onEnd, root, run } from './run.mjs';
 import { provideFaketime } from './servers/faketime.mjs';
-import { providePostgres, provideRedis } from './servers.mjs';
+import { providePostgres, providePrometheus, provideRedis } from './servers.mjs';
 
 const args = process.argv.slice(2);
 const reports = await mkdtemp(join(tmpdir(), 'oxbow-test-'));
 let redis = { reason: 'not asked for' };
 let postgres = { reason: 'not asked for' };
+let prometheus = { reason: 'not asked for' };
 const cleanUp = onEnd(async () => {
   await Promise.all([redis.stop?.(), postgres.stop?.()]);
   await rm(reports, { recursive: true, force: true });
@@ -37,10 +38,17 @@ async function main() {
     return built.code;
   }
   [redis, postgres] = await provideServers();
+  prometheus = await providePrometheus();
   const noFaketime = await provideFaketime();
   const report = join(reports, 'vitest.json');
   const tests = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], {
-    env: { OXBOW_TEST_REDIS_URL: redis.url, OXBOW_TEST_POSTGRES_URL: postgres.url, OXBOW_URL: undefined },
+    env: {
+      OXBOW_TEST_REDIS_URL: redis.url,
+      OXBOW_TEST_POSTGRES_URL: postgres.url,
+      OXBOW_TEST_PROMETHEUS: prometheus.prometheus,
+      OXBOW_TEST_PROMTOOL: prometheus.promtool,
+      OXBOW_URL: undefined,
+    },
   });
   if (noFaketime !== undefined) console.log(`a process whose clock is off: not run: ${noFaketime}`);
   return summarise(tests.code, await countsOf(report));
@@ -53,8 +61,8 @@ async function provideServers() {
 }
 
 function summarise(vitestCode, { passed, failed, skipped, unrun, failures, names }) {
-  const engines = { embedded: { label: undefined }, redis, postgres };
-  const leftOut = [...Object.entries(engines).map(([engine, server]) => reportEngine(engine, server, names)), skipped > 0].includes(true);
+  const servers = { embedded: { label: undefined }, redis, postgres, prometheus };
+  const leftOut = [...Object.entries(servers).map(([name, server]) => reportServer(name, server, names)), skipped > 0].includes(true);
   for (const name of unrun) console.log(`skipped: ${name}`);
   for (const failure of failures) console.log(`failed: ${failure}`);
   if (inCi && leftOut) console.log('in CI nothing may be left out');
@@ -65,13 +73,13 @@ function summarise(vitestCode, { passed, failed, skipped, unrun, failures, names
   return vitestCode !== 0 || passed === 0 || (inCi && leftOut) ? 1 : 0;
 }
 
-/** One line for an engine: it ran when tests that name it (their own name, their suite's or their file's) have run. Returns whether it was left out. */
-function reportEngine(engine, { label, reason }, names) {
-  const count = names.filter((name) => name.toLowerCase().includes(engine)).length;
+/** One line for an engine, or for Prometheus: it ran when tests that name it (their own name, their suite's or their file's) have run. Returns whether it was left out. */
+function reportServer(server, { label, reason }, names) {
+  const count = names.filter((name) => name.toLowerCase().includes(server)).length;
   const about = label === undefined ? '' : `${label}, `;
-  if (reason !== undefined) console.log(`${engine}: not run: ${reason}`);
-  else if (count > 0) console.log(`${engine}: ran (${about}${count} tests)`);
-  else console.log(`${engine}: not run: ${args.length > 0 ? 'none of its tests was picked' : 'no test names it'}`);
+  if (reason !== undefined) console.log(`${server}: not run: ${reason}`);
+  else if (count > 0) console.log(`${server}: ran (${about}${count} tests)`);
+  else console.log(`${server}: not run: ${args.length > 0 ? 'none of its tests was picked' : 'no test names it'}`);
   return reason !== undefined || (count === 0 && args.length === 0);
 }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCelery, runMeasure, startWorker } from './children.ts';
 import { freshPlace } from './place.ts';
-import type { SideName } from './sides.ts';
+import type { Rival } from './sides.ts';
 
 interface Case {
   readonly name: string;
@@ -138,11 +138,11 @@ function onPostgres(name: string, bar: string): string {
 }
 
 async function compareSides(one: Case, server: string): Promise<Row[]> {
-  const results: Record<SideName, Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
+  const results: Record<Rival, Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
   const size = Math.max(100, Math.round((one.size * scale) / 100) * 100);
   const name = one.name.replace('postgres-', '');
   for (let run = 0; run < runs; run += 1) {
-    const order: readonly SideName[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
+    const order: readonly Rival[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
     for (const side of order) {
       const app = `${name}-${stamp}-${run}`;
       const place = await freshPlace(server);

@@ -18,7 +18,9 @@ import { z } from 'zod';
 const KEPT = 1000;
 const QUEUE = 'default';
 
-export type SideName = 'oxbow' | 'raw';
+export type Rival = 'oxbow' | 'raw';
+/** `counted`: Oxbow that counts the jobs that have ended. */
+export type SideName = Rival | 'counted';
 
 /** One rival, doing the same work on the same server. */
 export interface Side {
@@ -33,11 +35,11 @@ export interface Side {
 }
 
 export async function openSide(name: SideName, url: string, app: string): Promise<Side> {
-  return name === 'oxbow' ? oxbow(url, app) : raw(await rawSite(url, app), app);
+  return name === 'raw' ? raw(await rawSite(url, app), app) : oxbow(benchApp(url, app, name === 'counted'));
 }
 
-export function benchApp(url: string, name: string): App {
-  return createApp({ name, url, logLevel: 'silent', retention: { succeeded: { count: KEPT } } });
+export function benchApp(url: string, name: string, finishedCounters = false): App {
+  return createApp({ name, url, finishedCounters, logLevel: 'silent', retention: { succeeded: { count: KEPT } } });
 }
 
 export function noop(app: App, onJob: () => void): Task<{ n: number }, number> {
@@ -50,12 +52,11 @@ export function noop(app: App, onJob: () => void): Task<{ n: number }, number> {
   });
 }
 
-function oxbow(url: string, name: string): Side {
-  const app = benchApp(url, name);
+function oxbow(app: App): Side {
   let count: () => void = () => undefined;
   const task = noop(app, () => count());
   return {
-    keyPattern: `{oxbow:${name}}:q:${QUEUE}:*`,
+    keyPattern: `{oxbow:${app.name}}:q:${QUEUE}:*`,
     add: (n) => task.enqueue({ n }),
     addMany: (many) => task.enqueueMany(Array.from({ length: many }, (_, n) => ({ n }))),
     work: async (concurrency, onJob) => {

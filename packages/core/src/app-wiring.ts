@@ -5,6 +5,7 @@ import type { Signature } from './canvas/signature.ts';
 import { CanvasClient } from './client/canvas-client.ts';
 import { enqueueChild } from './client/child-enqueue.ts';
 import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
+import { Fleet } from './client/fleet.ts';
 import type { HandleSource } from './client/handle.ts';
 import { Task } from './client/task.ts';
 import { Watcher } from './client/watcher.ts';
@@ -38,6 +39,7 @@ export interface Wiring {
   readonly canvas: CanvasClient;
   readonly runtime: CanvasRuntime;
   readonly enqueue: EnqueueSettings;
+  readonly fleet: Fleet;
   readonly signature: <In, Out>(json: unknown) => Signature<In, Out>;
 }
 
@@ -45,7 +47,7 @@ export interface Wiring {
 export function wire({ settings, engine, stores, signals, policies, tasks, closed }: WiringSource): Wiring {
   const { limits, queues } = settings;
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
-  const results = new StoredResults(settings.name, settings.results?.store);
+  const results = new StoredResults(settings.name, settings.results?.store, signals);
   const { retention, deadLetters } = stores;
   const handles: HandleSource = { engine, retention, deadLetters, flows, watcher: new Watcher(engine), results, closed };
   const compile: CompileSettings = {
@@ -86,5 +88,6 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     enqueueAs: (order) => enqueueChild(canvas, order),
     received: (target) => ('task' in target ? new Task(tasks.named(target.task), enqueue, handles) : signature(target.signature)),
   };
-  return { handles, canvas, runtime, enqueue, signature };
+  const fleet = new Fleet({ engine, stores, handles, closed, task: (name) => tasks.get(name) });
+  return { handles, canvas, runtime, enqueue, signature, fleet };
 }

@@ -8,6 +8,7 @@ import { Background, type BackgroundCall, type BackgroundCallOptions } from './c
 import { resolveAppOptions, type AppOptions, type AppSettings } from './app-options.ts';
 import { wire, type Wiring } from './app-wiring.ts';
 import { DeadLetters } from './client/dead-letters.ts';
+import type { Fleet } from './client/fleet.ts';
 import { JobHandle } from './client/handle.ts';
 import { Run } from './client/run.ts';
 import { Contract, Task } from './client/task.ts';
@@ -20,8 +21,9 @@ import { OxbowError } from './errors.ts';
 import { insideChild } from './isolation/inside.ts';
 import { noEngine } from './isolation/no-engine.ts';
 import { createLogger, createRedact, ThrottledLog, type Logger } from './log.ts';
-import type { Operation } from './operation.ts';
+import type { AnyWorker, AppPhase, Operation } from './operation.ts';
 import { takeLock, takePlace, type HeldLock, type HoldOptions, type LockSource } from './policies/app-lock.ts';
+import { knownQueues, readQueues, type ReadingSource } from './queue-readings.ts';
 import { LastChance } from './policies/crash-limit.ts';
 import type { Policy } from './policies/policy.ts';
 import { createStores, type Stores } from './store/stores.ts';
@@ -34,6 +36,7 @@ import { parsePublicId } from './task/id.ts';
 import { assertName } from './task/name.ts';
 import { Leader } from './worker/leader.ts';
 import { engineRetention } from './worker/retention.ts';
+import { BULLMQ_VERSION, VERSION } from './version.ts';
 import { resolveWorkerOptions, type WorkerArguments } from './worker/settings.ts';
 import { Worker } from './worker/worker.ts';
 
@@ -62,6 +65,8 @@ export class App<Deps = unknown, Extra extends object = object> {
   readonly #background: Background;
   readonly #eviction: EvictionWatch;
   readonly #strictness: Strictness;
+  #facts: EngineFacts | undefined;
+  #phase: AppPhase = 'open';
   #closing: Promise<void> | undefined;
 
   constructor(options: AppOptions) {
@@ -73,6 +78,7 @@ export class App<Deps = unknown, Extra extends object = object> {
       createLogger(this.name, { ...(options.logLevel === undefined ? {} : { level: options.logLevel }), redact: options.redact ?? [] });
     this.#engine = openEngine(this.#settings, this.log, (facts) => {
       this.#eviction.opened(facts.evictionPolicy);
+      this.#facts = facts;
       this.#strictness.started();
     });
     this.#stores = createStores(this.#engine.storeServer);
@@ -155,6 +161,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         retention: (queue) => engineRetention(this.#settings, this.#tasks.all, queue),
         execution,
         leader: this.#leader,
+        fleet: { leaseMs: this.#settings.leaseMs, tasks: () => this.#tasks.implemented.keys() },
         idle: insideChild() !== undefined,
         settleBackground: () => this.#background.settled(),
         closeApp: () => this.close(),
@@ -250,6 +257,11 @@ export class App<Deps = unknown, Extra extends object = object> {
     return takePlace(this.#locks, key, places, options);
   }
 
+  /** The running workers of the app, in all processes: to see them, and to tell them what to do. */
+  get fleet(): Fleet {
+    return this.#wiring.fleet;
+  }
+
   /** The BullMQ Queue, for whatever Oxbow does not wrap. The app closes it. @throws OxbowError `invalid_name` */
   queue(name: string): BullQueue {
     assertName('queue', name);
@@ -275,9 +287,27 @@ export class App<Deps = unknown, Extra extends object = object> {
     const { kind, label } = this.#engine;
     return {
       app: this.name,
-      engine: () => ({ kind, label, connected: this.#engine.connected }),
+      isolated: insideChild() !== undefined,
+      engine: () => {
+        const { policy: evictionPolicy = 'unknown', evicts } = this.#eviction;
+        const facts = this.#facts && { ...this.#facts, evictionPolicy };
+        return { kind, label, connected: this.#engine.connected, facts, evicts };
+      },
       background: () => this.#background.state,
+      fleet: () => this.fleet.workers(),
       workers: () => [...this.#workers].map((worker) => worker.state),
+      worker: (worker) => this.#own(worker).state,
+      phase: () => this.#phase,
+      probe: async () => {
+        await this.#engine.open();
+        const startedAt = performance.now();
+        await this.#stores.probe.touch();
+        return { latencyMs: performance.now() - startedAt };
+      },
+      readQueues: (queues) => readQueues(this.#readings, queues),
+      queues: () => knownQueues(this.#readings),
+      tasks: () => this.#tasks.states,
+      versions: () => ({ core: VERSION, bullmq: BULLMQ_VERSION }),
       on: (name, listener) => this.on(name, listener),
     };
   }
@@ -292,11 +322,23 @@ export class App<Deps = unknown, Extra extends object = object> {
     return this.close();
   }
 
+  get #readings(): ReadingSource {
+    return { engine: this.#engine, stores: this.#stores, counts: this.#settings.finishedCounters, tasks: this.#tasks };
+  }
+
   get #locks(): LockSource {
-    return { engine: this.#engine, stores: this.#stores, log: this.log, closed: this.#closed.signal };
+    return { engine: this.#engine, stores: this.#stores, log: this.log, signals: this.#signals, closed: this.#closed.signal };
+  }
+
+  #own(worker: AnyWorker): Worker<Deps> {
+    const own = [...this.#workers].find((one) => one === worker);
+    if (own === undefined)
+      throw new OxbowError('invalid_options', `App "${this.name}" has no such worker: give what app.worker() returned.`);
+    return own;
   }
 
   async #close(): Promise<void> {
+    this.#phase = 'closing';
     await Promise.all([...this.#workers].map((worker) => worker.drain()));
     // Handlers may have called it until now, and it may enqueue until it has ended.
     await this.#background.close();
@@ -304,6 +346,8 @@ export class App<Deps = unknown, Extra extends object = object> {
     this.#wiring.handles.watcher.close();
     this.#eviction.stop();
     await this.#engine.close();
+    this.#phase = 'closed';
+    this.#signals.emit('app:closed', { app: this.name });
   }
 
   #declare(preset: object): DeclareTask<Deps, Extra> {
@@ -340,8 +384,10 @@ export function createApp<Deps = unknown>(options: AppOptions): App<Deps> {
 }
 
 /** Nothing is connected yet. */
-function openEngine({ name: app, url, connectTimeoutMs, tls }: AppSettings, log: Logger, onOpen: (facts: EngineFacts) => void): Engine {
+function openEngine(settings: AppSettings, log: Logger, onOpen: (facts: EngineFacts) => void): Engine {
+  const { name: app, url, connectTimeoutMs, tls, finishedCounters: counts } = settings;
   if (insideChild() !== undefined) return noEngine();
   const errors = new ThrottledLog(log);
-  return createEngine({ app, url, connectTimeoutMs, tls, onOpen, onError: (error) => errors.error(error, 'connection to the engine') });
+  const onError = (error: Error): void => errors.error(error, 'connection to the engine');
+  return createEngine({ app, url, connectTimeoutMs, tls, counts, onOpen, onError });
 }

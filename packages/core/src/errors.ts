@@ -18,6 +18,7 @@ export const errorCodes = {
   result_corrupt: 'The stored result is not what was written.',
   duplicate_task: 'Two tasks have one name.',
   unknown_task: 'No worker knows the task: deploy one, or remove the job.',
+  unknown_worker: 'No running worker has the id, or serves the queue. Nobody was told anything.',
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
   unknown_queue: 'A route leads to a queue that the app, or the router, does not declare.',

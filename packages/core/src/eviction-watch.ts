@@ -14,6 +14,7 @@ export class EvictionWatch {
   readonly #engine: Engine;
   readonly #mode: 'ignore' | 'warn' | 'error';
   readonly #log: Logger;
+  #policy: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(engine: Engine, mode: 'ignore' | 'warn' | 'error', log: Logger) {
@@ -22,8 +23,19 @@ export class EvictionWatch {
     this.#log = log;
   }
 
+  /** At the last look; undefined before the first. */
+  get policy(): string | undefined {
+    return this.#policy;
+  }
+
+  /** True when jobs may be evicted, unless that is to be ignored. */
+  get evicts(): boolean {
+    return this.#mode !== 'ignore' && this.#policy !== undefined && !SAFE.has(this.#policy);
+  }
+
   /** Called with the policy found at open. @throws OxbowError `engine_unsupported` in mode `error` */
   opened(policy: string): void {
+    this.#policy = policy;
     if (this.#mode === 'ignore') return;
     if (!SAFE.has(policy)) {
       const message = `The server's maxmemory-policy is ${policy}: when memory is short it evicts jobs. Set it to noeviction.`;
@@ -39,6 +51,7 @@ export class EvictionWatch {
 
   async #recheck(): Promise<void> {
     const policy = await this.#engine.evictionPolicy().catch(() => 'unknown');
+    this.#policy = policy;
     if (!SAFE.has(policy))
       this.#log.error(
         { evictionPolicy: policy },

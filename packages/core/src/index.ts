@@ -6,6 +6,7 @@ export type {
   BackgroundOptions,
   DeadLetterRetention,
   FinishedRetention,
+  FleetOptions,
   QueueDeclaration,
   ResultStoreOptions,
   RetentionOptions,
@@ -59,11 +60,14 @@ export type {
   ReplayOptions,
 } from './client/dead-letters.ts';
 export type { Rate } from './client/pace.ts';
+export type { Fleet, FleetCallOptions, FleetStats } from './client/fleet.ts';
+export type { FleetAnswer, FleetReply } from './client/fleet-call.ts';
 export type { JobHandle, ResultOptions } from './client/handle.ts';
 export type { JobProgress, JobStatus, StateChange, Status } from './client/status.ts';
 export type { Contract, Handler, InputArguments, Task } from './client/task.ts';
 export type { TaskContext } from './execution/context.ts';
 export type { RetryRequestOptions } from './execution/retry-request.ts';
+export type { FleetQueue, FleetWorker } from './fleet/fleet-worker.ts';
 export type { AsResult } from './results/bytes.ts';
 export type { ResultKind } from './results/reference.ts';
 export type { ResultStore, StoredBytes, StoredEntry } from './results/result-store.ts';
@@ -71,7 +75,8 @@ export type { ResultStream } from './results/result-stream.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { HeldLock, HoldOptions } from './policies/app-lock.ts';
 export type { ConcurrencyOptions } from './policies/concurrency.ts';
-export type { RateLimitOptions } from './policies/rate-limit.ts';
+export type { RateLimitChange, RateLimitOptions } from './policies/rate-limit.ts';
+export type { RateLimit } from './store/rates.ts';
 export type { DeadLetterReason } from './policies/dead-letter.ts';
 export type { Delivery } from './policies/delivery.ts';
 export type { DebounceOptions } from './policies/debounce.ts';
@@ -79,7 +84,7 @@ export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { HeartbeatOptions } from './policies/heartbeat.ts';
 export type { IsolateOptions } from './policies/isolation.ts';
-export type { AttemptCall, EnqueueCall, Policy, PolicyApp, Publishing } from './policies/policy.ts';
+export type { AttemptCall, EnqueueBatch, EnqueueCall, Enqueued, Policy, PolicyApp, Publishing } from './policies/policy.ts';
 export type { Route, RouteCall } from './policies/routing.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
@@ -100,6 +105,7 @@ export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListene
 export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
 export type { SqlExecutor } from './task/sql-executor.ts';
 export type { DrainOptions, PoolOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
+export type { RunningState, WorkerPhase } from './worker/state.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';
 export {

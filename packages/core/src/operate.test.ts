@@ -15,11 +15,13 @@ function operateContract(engine: TestEngine): void {
     expect(operation.workers()).toEqual([]);
     await app.ready();
     expect(operation.engine()).toMatchObject({ kind: engine.kind, connected: engine.kind === 'redis' ? true : undefined });
-    const worker = app.worker({ queues: { work: 2 } });
+    const worker = app.worker({ queues: { work: 2 }, drain: { soft: '2s', hard: '1s' } });
     expect(operation.workers()).toMatchObject([{ phase: 'new', queues: { work: 2 }, lanes: [], running: [] }]);
+    expect(operation.worker(worker).drain).toEqual({ softMs: 2000, hardMs: 1000, endsAt: undefined });
     await worker.start();
     const handle = await task.enqueue();
     await until('it runs', () => gate.arrived === 1);
+    await until('a fetch was answered', () => operation.worker(worker).lanes[0]?.fetched);
     const [state] = operation.workers();
     expect(state).toMatchObject({
       phase: 'running',
@@ -30,6 +32,7 @@ function operateContract(engine: TestEngine): void {
     expect(state?.running[0]?.runningMs).toBeGreaterThanOrEqual(0);
     const draining = worker.drain();
     expect(operation.workers()).toMatchObject([{ phase: 'draining' }]);
+    expect(Math.abs(Number(operation.worker(worker).drain.endsAt) - Date.now() - 3000)).toBeLessThan(500);
     gate.open();
     await draining;
     expect(operation.workers()).toMatchObject([{ phase: 'drained', running: [], lanes: [{ fetching: false }] }]);
@@ -67,6 +70,11 @@ function operateContract(engine: TestEngine): void {
 onEmbedded(operateContract);
 onRedis(operateContract);
 
-it('takes an app and nothing else', () => {
+it('takes an app and its workers, and nothing else', () => {
   expect(() => operate({} as never)).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+  const app = withApp({ kind: 'embedded', url: 'embedded:' });
+  app.task('task', { run: () => null });
+  const others = withApp({ kind: 'embedded', url: 'embedded:' });
+  expect(operate(app).worker(app.worker()).phase).toBe('new');
+  expect(() => operate(others).worker(app.worker())).toThrow(expect.objectContaining({ code: 'invalid_options' }));
 });

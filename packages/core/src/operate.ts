@@ -4,9 +4,21 @@ import { OxbowError } from './errors.ts';
 import type { Operation } from './operation.ts';
 import type { SignalListener, SignalName } from './signals.ts';
 
-export type { EngineKind } from './engine/engine.ts';
-export type { BackgroundState, EngineState, Operation } from './operation.ts';
-export type { LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
+export type { EngineFacts, EngineKind, EngineReading, FinishedCounts, JobCounts } from './engine/engine.ts';
+export type {
+  AnyWorker,
+  AppPhase,
+  BackgroundState,
+  EngineState,
+  FleetQueue,
+  FleetWorker,
+  Operation,
+  QueueReading,
+  TaskState,
+  Versions,
+  StoreProbe,
+} from './operation.ts';
+export type { DrainState, LaneState, OverrunState, RegistrationState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 
 /** What `createApp` returned, whatever its tasks and dependencies are. */

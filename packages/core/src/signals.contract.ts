@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { chain } from './canvas/chain.ts';
+import { chord } from './canvas/chord.ts';
+import { group } from './canvas/group.ts';
 import type { SignalName } from './signals.ts';
 import type { TestEngine } from './testing/engines.ts';
 import { until } from './testing/until.ts';
@@ -86,6 +90,105 @@ export function signalsContract(engine: TestEngine): void {
       off();
       await task.enqueue();
       expect(heard).toBe(1);
+    });
+
+    it('tell what an enqueue came to, and how many bytes the engine has of it', async () => {
+      const { app, queue, name } = stage();
+      const created = recordSignals(app, 'task:enqueued');
+      const others = recordSignals(app, 'task:not-enqueued');
+      const keyed = app.task(name('keyed'), { queue, input: z.string(), idempotency: { key: (text) => text }, run: () => null });
+      const single = app.task(name('single'), { queue, unique: { onConflict: 'reject' }, run: () => null });
+      await keyed.enqueue('a');
+      await keyed.enqueue('a');
+      await keyed.enqueue(1 as never).catch(() => undefined);
+      await single.enqueue();
+      await single.enqueue().catch(() => undefined);
+      expect(created.map(({ task }) => task)).toEqual([keyed.name, single.name]);
+      const stored = await app.queue(queue).getJob((created[0] as { id: string }).id.split('@')[0] as string);
+      expect(created[0]?.bytes).toBe(Buffer.byteLength(JSON.stringify(stored?.data)));
+      expect(others.map(({ task, outcome, error }) => [task, outcome, (error as { code?: string } | undefined)?.code])).toEqual([
+        [keyed.name, 'deduplicated', undefined],
+        [keyed.name, 'rejected', 'invalid_input'],
+        [single.name, 'rejected', 'not_unique'],
+      ]);
+    });
+
+    it('tell what became of an idempotency key', async () => {
+      const { app, queue, name, work } = stage();
+      const claims = recordSignals(app, 'idempotency:claimed');
+      const others = recordSignals(app, 'task:not-enqueued');
+      const task = app.task(name('once'), { queue, idempotency: { key: () => 'k' }, run: (text: string) => text });
+      const first = await task.enqueue('a');
+      await task.enqueue('a');
+      await task.enqueue('b').catch(() => undefined);
+      await work();
+      await first.result();
+      await task.enqueue('a');
+      expect(claims.map(({ outcome }) => outcome)).toEqual(['new', 'in_progress', 'mismatch', 'replayed']);
+      expect(others.map(({ outcome }) => outcome)).toEqual(['deduplicated', 'rejected', 'replayed']);
+    });
+
+    it('tell how long a job has waited since it was ready, at its first start only', async () => {
+      const { app, queue, name, work } = stage();
+      const started = recordSignals(app, 'task:started');
+      const task = app.task(name('late'), {
+        queue,
+        idempotency: 'natural',
+        retry: { attempts: 2, backoff: () => 0 },
+        run: (_: undefined, ctx) => (ctx.attempt === 1 ? Promise.reject(new Error('once')) : null),
+      });
+      const join = app.task(name('join'), { queue, run: () => null });
+      await app.queue(queue).add(task.name, {}, { timestamp: Date.now() - 60_000, delay: 50_000, attempts: 2 });
+      await work({ queues: { [queue]: 1 } });
+      await until('it has run twice', () => started.length === 2);
+      expect(started[0]?.waitMs).toBeGreaterThanOrEqual(10_000);
+      expect(started[0]?.waitMs).toBeLessThan(40_000);
+      expect(started[1]?.waitMs).toBeUndefined();
+      await (await app.enqueue(group(join.si(undefined), join.si(undefined)).pipe(join.si(undefined)) as never)).result();
+      expect(started.slice(2).map(({ waitMs }) => typeof waitMs)).toEqual(['number', 'number', 'undefined']);
+    });
+
+    it('tell of a run that has ended, once, and of what kind it was', async () => {
+      const { app, queue, name, work } = stage();
+      const seen = recordSignals(app, 'canvas:completed');
+      const one = app.task(name('one'), { queue, run: (n: number) => n });
+      const bad = app.task(name('bad'), { queue, run: () => Promise.reject(new Error('no')) });
+      await work();
+      const runs = [
+        await chain(one.s(), one.s()).enqueue(1),
+        await group(one.s(), one.s()).enqueue(1),
+        await chord([one.si(1)], bad.si(undefined)).enqueue(),
+        await one.map([1, 2]).enqueue(),
+      ];
+      await Promise.allSettled(runs.map((run) => run.result()));
+      await one.enqueue(1).then((handle) => handle.result());
+      await until('all are told', () => seen.length === runs.length);
+      const told = runs.map(({ id }) => seen.find((event) => event.id === id));
+      expect(told.map((event) => [event?.canvas, event?.kind, event?.outcome])).toEqual([
+        [one.name, 'chain', 'succeeded'],
+        [one.name, 'group', 'succeeded'],
+        [bad.name, 'chord', 'failed'],
+        [one.name, 'map', 'succeeded'],
+      ]);
+    });
+
+    it('tell of locks, by what they are of and never by their keys', async () => {
+      const { app, queue, name, work } = stage();
+      const [acquired, refused, released] = (['lock:acquired', 'lock:refused', 'lock:released'] as const).map((one) =>
+        recordSignals(app, one),
+      );
+      const task = app.task(name('locked'), { queue, lock: { key: () => queue, wait: 'fail' }, run: () => null });
+      await work();
+      await (await task.enqueue()).result();
+      const held = await app.lock(queue);
+      await expect((await task.enqueue()).result()).rejects.toThrow('lock');
+      await held.release();
+      expect(acquired).toMatchObject([
+        { lock: task.name, kind: 'lock' },
+        { lock: 'app.lock', kind: 'lock' },
+      ]);
+      expect(refused).toEqual([{ lock: task.name, kind: 'lock', outcome: 'taken' }]);
+      expect(released).toMatchObject([{ lock: task.name }, { lock: 'app.lock' }]);
     });
 
     it('tell the queues of a worker that is ready', async () => {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { SignalBus } from './signals.ts';
 
-const started = { id: 'j@q', task: 't', queue: 'q', attempt: 1 };
+const started = { id: 'j@q', task: 't', queue: 'q', attempt: 1, waitMs: 0 };
 
 function bus(): { readonly signals: SignalBus; readonly lines: string[] } {
   const lines: string[] = [];

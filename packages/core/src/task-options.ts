@@ -197,6 +197,7 @@ const policyShape = z.strictObject({
   install: fn.optional(),
   route: fn.optional(),
   enqueue: fn.optional(),
+  ownTasks: z.boolean().optional(),
   run: fn.optional(),
 });
 

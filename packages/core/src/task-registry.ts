@@ -1,6 +1,7 @@
 import type { CompileSettings } from './canvas/compile.ts';
 import { OxbowError } from './errors.ts';
 import { insideChild } from './isolation/inside.ts';
+import type { TaskState } from './operation.ts';
 import { uniquenessOf } from './policies/uniqueness.ts';
 import type { Strictness } from './strictness.ts';
 import type { TaskDefinition } from './task/definition.ts';
@@ -32,6 +33,10 @@ export class TaskRegistry {
   /** Task → queue, of those that have a handler. */
   get implemented(): ReadonlyMap<string, string> {
     return new Map([...this.#tasks.values()].filter((task) => task.handler !== undefined).map((task) => [task.name, task.queue]));
+  }
+
+  get states(): readonly TaskState[] {
+    return Array.from(this.#tasks.values(), ({ name, queue, handler }) => ({ name, queue, hasHandler: handler !== undefined }));
   }
 
   get(name: string): TaskDefinition | undefined {

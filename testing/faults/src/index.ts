@@ -5,6 +5,7 @@ export { Ledger, readLedger, type LedgerEntry } from './ledger.ts';
 export { freePort } from './ports.ts';
 export { postgresProgram, PostgresServer } from './postgres-server.ts';
 export { findProgram } from './programs.ts';
+export { prometheusProgram, PrometheusServer, type PrometheusOptions, type PromSample } from './prometheus-server.ts';
 export { Proxy } from './proxy.ts';
 export { RedisCluster, type RedisClusterOptions } from './redis-cluster.ts';
 export { RedisSentinels, type RedisSentinelsOptions } from './redis-sentinel.ts';

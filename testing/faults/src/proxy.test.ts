@@ -139,4 +139,20 @@ describe('the proxy', () => {
     three.socket.write('z');
     await until('the answer', () => three.heard() === 'Z');
   });
+
+  it('silences a connection with its first request of a kind, and no other', async () => {
+    proxy.hush('take');
+    const [first, second] = [await client(), await client()];
+    first.socket.write('give');
+    await until('it answers others', () => first.heard() === 'GIVE');
+    first.socket.write('take');
+    await until('the request is dropped', () => proxy.counts.bytesDropped === 4);
+    first.socket.write('give');
+    second.socket.write('give');
+    await until('another connection is answered', () => second.heard() === 'GIVE');
+    expect([first.heard(), received]).toEqual(['GIVE', 'givegive']);
+    proxy.hush(undefined);
+    second.socket.write('take');
+    await until('nothing is dropped any more', () => second.heard() === 'GIVETAKE');
+  });
 });

@@ -45,6 +45,7 @@ export class Proxy implements AsyncDisposable {
   #refusing = false;
   #silent = false;
   #swallows: Swallow[] = [];
+  #hushed: string | undefined;
 
   private constructor(server: Server, port: number, serverPort: number) {
     this.#server = server;
@@ -108,6 +109,14 @@ export class Proxy implements AsyncDisposable {
     });
   }
 
+  /**
+   * From now on a connection falls silent with the first request that has these bytes, which does not reach the server; undefined: none does any
+   * more. A client that connects anew can do everything but this.
+   */
+  hush(request: string | undefined): void {
+    this.#hushed = request;
+  }
+
   /** Resets what is open, and stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
@@ -132,6 +141,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   #toServer(link: Link, bytes: Buffer): void {
+    if (this.#hushed !== undefined && bytes.includes(this.#hushed)) link.silent = true;
     if (link.silent) {
       this.counts.bytesDropped += bytes.length;
       return;

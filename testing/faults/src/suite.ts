@@ -29,6 +29,16 @@ export function onPostgres(suite: (engine: TestEngine) => void): void {
   onServer('postgres', 'OXBOW_TEST_POSTGRES_URL', suite);
 }
 
+/** Runs a suite with the promtool of the environment, which comes with Prometheus; without one it is left out, in CI it fails. */
+export function onPrometheus(suite: (promtool: string) => void): void {
+  const promtool = process.env['OXBOW_TEST_PROMTOOL'] ?? '';
+  if (promtool === '' && inCi) throw new Error('OXBOW_TEST_PROMTOOL is not set: in CI nothing is left out. npm test sets it.');
+  const left = promtool === '' ? ' (left out: OXBOW_TEST_PROMTOOL is not set)' : '';
+  describe.skipIf(promtool === '')(`prometheus${left}`, () => {
+    suite(promtool);
+  });
+}
+
 function onServer(kind: 'redis' | 'postgres', variable: string, suite: (engine: TestEngine) => void): void {
   const url = process.env[variable] ?? '';
   if (url === '' && inCi) throw new Error(`${variable} is not set: in CI nothing is left out. npm test sets it.`);

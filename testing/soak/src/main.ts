@@ -1,10 +1,13 @@
-/** `main.js soak`, `main.js crash`: what the commands of these names run. */
+/** `main.js soak`, `main.js crash`, `main.js load`: what the commands of these names run. */
 import { parseArgs } from 'node:util';
 import { crash } from './crash.ts';
 import { large } from './large.ts';
+import { load } from './load.ts';
 import type { EngineName } from './orders.ts';
 import { abandon, usableEngines } from './site.ts';
 import { soak } from './soak.ts';
+
+const SAMPLE_JOBS = 2000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +20,7 @@ const { values, positionals } = parseArgs({
     sample: { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
     members: { type: 'string', default: '100000' },
+    jobs: { type: 'string', default: '100000' },
   },
 });
 const seed = Number(values.seed);
@@ -31,20 +35,24 @@ let failed = 0;
 // CI repeats the lines that begin with `failed: ` at the end of its output.
 for (const engine of missing) say(`${inCi ? 'failed: ' : ''}${engine}: not run: there is no server program`);
 if (inCi) failed += missing.length;
-for (const engine of usable) {
+const one = async (engine: EngineName): Promise<void> => {
   const counts = await measure(engine).catch((error: unknown) => {
     say(`failed: ${positionals[0] ?? 'soak'} ${engine}: could not be measured: ${String(error)}`);
     return { passed: 0, failed: 1 };
   });
   passed += counts.passed;
   failed += counts.failed;
-}
+};
+// A sample of a load waits more than it works.
+if (positionals[0] === 'load' && values.sample) await Promise.all(usable.map(one));
+else for (const engine of usable) await one(engine);
 // What half-open connections would keep alive ends here.
 process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(failed === 0 && passed > 0 ? 0 : 1));
 
 function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
+  if (positionals[0] === 'load') return load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs), say });
   if (values.large) return large(engine, { members: Number(values.members), say });
   return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
 }

@@ -137,6 +137,8 @@ export interface CanvasMessage {
   readonly s?: 1;
   /** Of a fan-out job: which members, from and to before. */
   readonly r?: readonly [from: number, to: number];
+  /** A join: it was there before it was ready. */
+  readonly j?: 1;
   readonly plan?: Plan;
   /** Of a value over REFERENCED_BYTES, once it has to be published: written before that. */
   readonly out?: unknown;

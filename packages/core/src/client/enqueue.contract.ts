@@ -180,7 +180,7 @@ export function enqueueContract(engine: TestEngine): void {
       const task = app.task(name('told'), { queue, run: () => null });
       const seen = recordSignals(app, 'task:enqueued');
       const handle = await task.enqueue();
-      expect(seen).toEqual([{ id: handle.id, task: task.name, queue }]);
+      expect(seen).toEqual([{ id: handle.id, task: task.name, queue, bytes: expect.any(Number) }]);
     });
 
     it('is carried by any BullMQ client as an ordinary job', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { encodeHeaders, encodeInput, rewritten } from '../policies/enqueue-wrapping.ts';
+import { batchOf, encodeHeaders, encodeInput, rewritten } from '../policies/enqueue-wrapping.ts';
 import { claimOf } from '../policies/idempotency.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
 import { namedQueue, routeOf } from '../policies/routing.ts';
@@ -12,13 +12,14 @@ import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
-import { newJobId } from '../task/id.ts';
+import { newJobId, publicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { parse } from '../task/schema.ts';
 import { executorOption, type SqlExecutor } from '../task/sql-executor.ts';
+import { tellRefusal } from './enqueue-outcome.ts';
 import { transactionsOf } from './transaction.ts';
 
 /** How one job is to run. */
@@ -92,6 +93,25 @@ export function prepareJob(
   options: EnqueueOptions | undefined,
   as?: EnqueuedAs,
 ): Prepared | Promise<Prepared> {
+  const refuse = (error: unknown): never => {
+    tellRefusal(settings.signals, { task: task.name, queue: typeof options?.queue === 'string' ? options.queue : task.queue }, error);
+    throw error;
+  };
+  try {
+    const prepared = prepare(settings, task, { input, options, as });
+    return prepared instanceof Promise ? prepared.catch(refuse) : prepared;
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+interface Asked {
+  readonly input: unknown;
+  readonly options: EnqueueOptions | undefined;
+  readonly as: EnqueuedAs | undefined;
+}
+
+function prepare(settings: EnqueueSettings, task: TaskDefinition, { input, options, as }: Asked): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
   if (given.tx !== undefined) transactionsOf(settings.engine, `enqueue of "${task.name}": tx`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
@@ -150,7 +170,8 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
     ...(attempts === undefined ? {} : { attempts }),
   };
   const unique = uniqueness === undefined ? undefined : prepareUnique(uniqueness, task.name, input);
-  return { queue, job, call: { task: task.name, queue, input, headers, options: task.extra }, task, key, claim, unique, tx };
+  const seen = { id: publicId(id, queue), task: task.name, queue, input, headers, options: task.extra };
+  return { queue, job, call: seen, task, key, claim, unique, tx };
 }
 
 function prepareUnique(uniqueness: Uniqueness, task: string, input: unknown): PreparedUnique {
@@ -193,6 +214,13 @@ export function priorityOf(priority: number | undefined, queue: string, declarat
     'invalid_options',
     `Queue "${queue}" has no priorities: declare it with createApp({ queues: { ${JSON.stringify(queue)}: { priorities: true } } }), or leave priority out.`,
   );
+}
+
+/** Jobs of one call, told so to policies. */
+export function together({ policies }: EnqueueSettings, prepared: readonly Prepared[]): readonly Prepared[] {
+  if (policies.length === 0) return prepared;
+  const batch = batchOf(prepared.map(({ call }) => call));
+  return prepared.map((one) => ({ ...one, call: { ...one.call, batch } }));
 }
 
 /** A prepared job whose input or headers a policy has changed; they are checked and written again. */

@@ -1,6 +1,7 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { Engine, JobPlace, NewJob, StoredJob } from '../engine/engine.ts';
 import { claimKey, keyedSettings } from '../policies/idempotency.ts';
+import type { SignalBus } from '../signals.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import type { StoredClaim } from '../task/envelope.ts';
@@ -34,14 +35,14 @@ interface Addition {
  * died before it was added, and it is added for it, which changes nothing if it is there by then.
  */
 export async function addClaimed(
-  { engine, stores }: { readonly engine: Engine; readonly stores: Stores },
+  { engine, stores, signals }: { readonly engine: Engine; readonly stores: Stores; readonly signals: SignalBus },
   { task, queue, job, claim }: Addition,
 ): Promise<Added> {
   const { ttlMs, replayErrors: keepsFailures } = keyedSettings(task);
   const owner = publicId(job.id, queue);
   const find = (place: JobPlace): Promise<StoredJob | undefined> => engine.find(place.queue, place.id);
   const request = { ...claim, owner, ttlMs: ttlMs + (job.delayMs ?? 0), keepsFailures, task: task.name, adds: true };
-  const standing = await claimKey(stores.records, find, request);
+  const standing = await claimKey({ records: stores.records, find, signals }, request);
   switch (standing.kind) {
     case 'held':
       crashpoint('claimed-before-add');

@@ -7,6 +7,7 @@ import type { Policy } from '../policies/policy.ts';
 import { publicId } from '../task/id.ts';
 import { rewrite, type EnqueueSettings, type Prepared } from './enqueue.ts';
 import { addClaimed, type Added } from './idempotent-add.ts';
+import { tellRefusal, tellStandIn } from './enqueue-outcome.ts';
 import { addTogether } from './transaction.ts';
 
 /** The job that an enqueue comes to. */
@@ -20,6 +21,22 @@ export interface Sent extends Added {
  * @throws NotUniqueError
  */
 export async function send(settings: EnqueueSettings, prepared: Prepared): Promise<Sent> {
+  try {
+    const sent = await sendOn(settings, prepared);
+    if (!sent.created)
+      tellStandIn(
+        settings.signals,
+        { task: prepared.task.name, queue: prepared.queue },
+        sent.replay === undefined ? 'deduplicated' : 'replayed',
+      );
+    return sent;
+  } catch (error) {
+    tellRefusal(settings.signals, { task: prepared.task.name, queue: prepared.queue }, error);
+    throw error;
+  }
+}
+
+async function sendOn(settings: EnqueueSettings, prepared: Prepared): Promise<Sent> {
   const wrapping = settings.policies.filter((policy) => policy.enqueue !== undefined);
   const sent = wrapping.length === 0 ? await add(settings, prepared) : await wrapped(settings, wrapping, prepared);
   crashpoint('after-add-before-reply');
@@ -47,6 +64,7 @@ async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], p
   let sent: Sent = { place: { queue: prepared.queue, id: prepared.job.id }, created: false };
   await wrapEnqueue(policies, prepared.call, async (last) => {
     sent = await add(settings, last === prepared.call ? prepared : rewrite(settings, prepared, last));
+    return { id: publicId(sent.place.id, sent.place.queue), created: sent.created, replayed: sent.replay !== undefined };
   });
   return sent;
 }

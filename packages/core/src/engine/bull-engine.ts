@@ -11,6 +11,7 @@ import type {
   Engine,
   EngineFacts,
   EngineKind,
+  EngineReading,
   FailedChild,
   FlowJob,
   JobPlace,
@@ -129,6 +130,10 @@ export class BullEngine implements Engine {
     return this.#inPages(places, (page) => this.#driver.store.findMany(page));
   }
 
+  async readQueues(queues: readonly string[]): Promise<readonly EngineReading[]> {
+    return queues.length === 0 ? [] : this.#read(() => this.#driver.store.readQueues(queues));
+  }
+
   async end(place: JobPlace, data: (stored: unknown) => unknown, reason: string, meanwhile?: () => Promise<void>): Promise<EndedHow> {
     await this.#ready();
     const { store, guard } = { store: this.#driver.store, guard: <T>(call: () => Promise<T>) => this.#driver.guard(call) };
@@ -151,6 +156,11 @@ export class BullEngine implements Engine {
   async onBroadcast(listener: (message: string) => void, gap: () => void): Promise<() => void> {
     await this.#ready();
     return this.feed.hear(listener, gap);
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<void> {
+    const queue = this.queue(name);
+    await this.#write(() => (paused ? queue.pause() : queue.resume()));
   }
 
   lane(options: LaneOptions): Lane {

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import type { BackendFactory, ConnectionOptions, QueueOptions, WorkerOptions } from 'bullmq';
 import { OxbowError } from '../errors.ts';
 import { putBackActive } from './active-recovery.ts';
+import { countingOptions } from './counting.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Driver } from './driver.ts';
 import { createBackendFactory, type EmbeddedBackend } from './embedded-backend.ts';
@@ -25,6 +26,8 @@ export interface EmbeddedDriverOptions {
   readonly app: string;
   /** Where the data lies; undefined: in memory, gone with the process. */
   readonly directory?: string | undefined;
+  /** Jobs that end are counted. */
+  readonly counts?: boolean | undefined;
 }
 
 /** Nothing renews a lock and nothing looks for expired ones: there is no other process that could take a job over. */
@@ -88,11 +91,17 @@ class EmbeddedDriver implements Driver {
   }
 
   queueOptions(): QueueOptions {
-    return { connection: this.#connection, skipMetasUpdate: true };
+    return { connection: this.#connection, skipMetasUpdate: true, ...countingOptions(this.#options.counts) };
   }
 
   workerOptions(): WorkerOptions {
-    return { connection: this.#connection, skipStalledCheck: true, skipLockRenewal: true, lockDuration: LOCK_FOR_EVER_MS };
+    return {
+      connection: this.#connection,
+      skipStalledCheck: true,
+      skipLockRenewal: true,
+      lockDuration: LOCK_FOR_EVER_MS,
+      ...countingOptions(this.#options.counts),
+    };
   }
 
   async open(): Promise<EngineFacts> {

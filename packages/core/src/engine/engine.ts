@@ -6,10 +6,12 @@
  */
 import type { IQueueBackend, Queue } from 'bullmq';
 import type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+import type { EngineReading } from './queue-reading.ts';
 import type { Transactions } from './transactions.ts';
 import type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
 export type { FlowJob, JobPlace, NewJob } from './new-job.ts';
+export type { EngineReading, FinishedCounts, JobCounts } from './queue-reading.ts';
 export type { Addition, StatementResult, Transaction, Transactions } from './transactions.ts';
 export type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
@@ -74,6 +76,8 @@ export interface ActiveJob {
   readonly timestamp: number;
   readonly delayMs: number;
   readonly processedOn: number | undefined;
+  /** From its enqueue, or the end of its delay, to its start; undefined when it has been started before. Of a join it counts from its run's enqueue. */
+  readonly waitMs: number | undefined;
   /** As it was stored when the lane took the job. */
   readonly progress: unknown;
   readonly parent: JobPlace | undefined;
@@ -166,7 +170,7 @@ export interface Lane {
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */
   ready(): Promise<void>;
-  /** Stops fetching for a while (clock skew); running jobs go on. */
+  /** Stops fetching for a while, before it has started too; running jobs go on. A job that is fetched all the same is put back. */
   pause(): void;
   resume(): void;
   /**
@@ -321,8 +325,12 @@ export interface Engine {
    * missed. Rides on the connection of the event feed. Call what it resolves to when done. @throws EngineUnavailableError
    */
   onBroadcast(listener: (message: string) => void, gap: () => void): Promise<() => void>;
+  /** BullMQ's pause of a queue, for all of its workers, or its end. @throws EngineUnavailableError; OxbowError `engine_refused` */
+  setPaused(queue: string, paused: boolean): Promise<void>;
   /** One round trip. @throws EngineUnavailableError */
   find(queue: string, id: string): Promise<StoredJob | undefined>;
+  /** In the order asked; a queue that nobody has used is empty. A round trip for some of them. @throws EngineUnavailableError */
+  readQueues(queues: readonly string[]): Promise<readonly EngineReading[]>;
   lane(options: LaneOptions): Lane;
   /** Engine's clock minus ours in ms; undefined where they are one clock. */
   clockOffsetMs(): Promise<number | undefined>;

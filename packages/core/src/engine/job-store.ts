@@ -1,4 +1,4 @@
-import type { FailedChild, FlowJob, JobPlace, NewJob, StoredJob, UniqueAdded, UniqueRule } from './engine.ts';
+import type { EngineReading, FailedChild, FlowJob, JobPlace, NewJob, StoredJob, UniqueAdded, UniqueRule } from './engine.ts';
 
 /** What a join has of a child that succeeded. */
 export type ChildValue = { readonly value: unknown } | undefined;
@@ -39,6 +39,7 @@ export interface JobStore {
   failedChildren(join: JobPlace): Promise<readonly FailedChild[]>;
   /** In the order asked. */
   findMany(places: readonly JobPlace[]): Promise<readonly (StoredJob | undefined)[]>;
+  readQueues(queues: readonly string[]): Promise<readonly EngineReading[]>;
   take(place: JobPlace, taking: Taking): Promise<Taken>;
   /** Replaces the data of a job by compare-and-set. */
   swap(place: JobPlace, seen: Seen, next: string): Promise<Swapped>;

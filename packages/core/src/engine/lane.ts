@@ -304,6 +304,11 @@ class BullActiveJob implements ActiveJob {
   get processedOn(): number | undefined {
     return this.#job.processedOn;
   }
+  get waitMs(): number | undefined {
+    const { attemptsStarted, processedOn, timestamp, opts } = this.#job;
+    if (attemptsStarted !== 1 || processedOn === undefined) return undefined;
+    return Math.max(0, processedOn - timestamp - (opts.delay ?? 0));
+  }
   get progress(): unknown {
     return this.#progress;
   }

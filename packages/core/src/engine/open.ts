@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly url: string;
   readonly connectTimeoutMs: number;
   readonly tls: ConnectionOptions | undefined;
+  /** Jobs that end are counted, in the step that ends them. @defaultValue false */
+  readonly counts?: boolean | undefined;
   /** Called when the engine has been opened and checked; what it throws rejects the opening. */
   readonly onOpen: (facts: EngineFacts) => void;
   /** Connection errors, as they come; not those that reject somebody's call. */
@@ -20,11 +22,11 @@ export interface EngineOptions {
 
 /** The engine that the URL names; nothing is connected yet. @throws OxbowError `invalid_url` */
 export function createEngine(options: EngineOptions): Engine {
-  const { url } = options;
+  const { app, url, counts } = options;
   const scheme = /^[a-z][a-z0-9+.-]*:/u.exec(url)?.[0] ?? '';
   if (scheme === 'embedded:') {
     const directory = url.slice(scheme.length);
-    return new BullEngine(createEmbeddedDriver({ app: options.app, directory: directory === '' ? undefined : directory }), options.onOpen);
+    return new BullEngine(createEmbeddedDriver({ app, counts, directory: directory === '' ? undefined : directory }), options.onOpen);
   }
   if (isRedisUrl(url)) return new BullEngine(createRedisDriver(options), options.onOpen);
   if (scheme === 'postgres:' || scheme === 'postgresql:') return new BullEngine(createPostgresDriver(options), options.onOpen);

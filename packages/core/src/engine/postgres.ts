@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { BackendFactory, ConnectionOptions, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import { EngineUnavailableError, OxbowError } from '../errors.ts';
+import { countingOptions } from './counting.ts';
 import type { Driver } from './driver.ts';
 import type { EngineFacts, StoreServer } from './engine.ts';
 import type { JobStore } from './job-store.ts';
@@ -23,6 +24,8 @@ import { SqlTransactions } from './sql-transactions.ts';
 
 export interface PostgresDriverOptions extends PostgresTargetOptions {
   readonly onError: (error: Error) => void;
+  /** Jobs that end are counted. */
+  readonly counts?: boolean | undefined;
 }
 
 /** Between two tries of a call that found no connection. */
@@ -49,6 +52,7 @@ class PostgresDriver implements Driver {
   readonly lockAccess: LockAccess;
   readonly transactions: SqlTransactions;
   readonly #target: PostgresTarget;
+  readonly #counts: boolean | undefined;
   readonly #pool: PostgresPool;
   readonly #listener: PostgresListener;
   #opening: Promise<EngineFacts> | undefined;
@@ -59,6 +63,7 @@ class PostgresDriver implements Driver {
     this.#target = postgresTarget(options);
     this.lockAccess = { kind: 'postgres', target: { app, url, tls, connectTimeoutMs } };
     this.label = this.#target.label;
+    this.#counts = options.counts;
     this.#pool = new PostgresPool(this.#target);
     this.#listener = new PostgresListener(this.#target, options.onError);
     const ready = (): Promise<EngineFacts> => this.open();
@@ -78,11 +83,11 @@ class PostgresDriver implements Driver {
   }
 
   queueOptions(): QueueOptions {
-    return { connection: this.#connection, skipMetasUpdate: true };
+    return { connection: this.#connection, skipMetasUpdate: true, ...countingOptions(this.#counts) };
   }
 
   workerOptions(): WorkerOptions {
-    return { connection: this.#connection, runRetryDelay: WORKER_RETRY_MS };
+    return { connection: this.#connection, runRetryDelay: WORKER_RETRY_MS, ...countingOptions(this.#counts) };
   }
 
   open(): Promise<EngineFacts> {

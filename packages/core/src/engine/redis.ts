@@ -5,6 +5,7 @@ import type { Driver } from './driver.ts';
 import type { EngineFacts } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
+import { countingOptions } from './counting.ts';
 import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
 import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
@@ -13,6 +14,7 @@ import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { findOnRedis } from './redis-jobs.ts';
+import { readOnRedis } from './redis-readings.ts';
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
 import { takeOnRedis } from './redis-take.ts';
@@ -20,6 +22,8 @@ import { addUniqueOnRedis, leaveUniqueOnRedis, uniqueTurnOnRedis, type UniqueKey
 
 export interface RedisDriverOptions extends RedisTargetOptions {
   readonly onError: (error: Error) => void;
+  /** BullMQ counts the jobs that end. */
+  readonly counts?: boolean | undefined;
 }
 
 /** 50 slots in one process: one Worker 27k no-op jobs/s, two of 25 28k, four of 12 31k (docs/decisions/0005-lanes.md). */
@@ -69,10 +73,10 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     store: createStore(producer, keys),
     storeServer: redisStoreServer(producer, keys.stores, `${prefix}:`),
     backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
-    queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true }),
+    queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true, ...countingOptions(options.counts) }),
     workerOptions: (): WorkerOptions => {
       consumer ??= connectedConsumer(target, options);
-      return { connection: consumer, prefix };
+      return { connection: consumer, prefix, ...countingOptions(options.counts) };
     },
     open,
     guard: (call) => availability.guard(call),
@@ -103,6 +107,7 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
     childValues: (join, children) => redisChildValues(client, prefix, join, children),
     failedChildren: (join) => redisFailedChildren(client, prefix, join),
     findMany: (places) => findOnRedis(client, prefix, places),
+    readQueues: (queues) => readOnRedis(client, prefix, queues),
     take: (place, taking) => takeOnRedis(client, prefix, place, taking),
     swap: (place, seen, next) => swapOnRedis(client, prefix, place, seen, next),
     write: (place, token, next) => writeOnRedis(client, prefix, place, token, next),

@@ -7,9 +7,10 @@
  *   asks thousands of times a second.
  * - A parent is released when its children are removed, and waits again for a child that is tried again (sql-flows.ts).
  * - Retention is applied now and then instead of at every finished job (thinned-retention.ts).
+ * - Jobs that end are counted by the statement that ends them (sql-finished.ts).
  * - A producer's call on a closed connection rejects. BullMQ's own never settles.
  *
- * `run` and `fetchEvents` are private in BullMQ's typings, so they are replaced on the prototype; sql-backend.test.ts
+ * `run`, `fetchEvents` and `collectMetrics` are private in BullMQ's typings, so they are replaced on the prototype; sql-backend.test.ts
  * fails when a new version of BullMQ no longer goes through them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +19,7 @@ import { OxbowError } from '../errors.ts';
 import { followUpOf, type FollowUp } from './follow-up.ts';
 import { escapeJson, escapeText, repairNestedJson } from './json-escape.ts';
 import type { SqlPool } from './sql-flow.ts';
+import { countingFinish, finishedOnSql } from './sql-finished.ts';
 import { completeOnSql } from './sql-follow-up.ts';
 import { removeUnprocessedChildren, retryFinishedJob, type SqlJob } from './sql-flows.ts';
 import { ThinnedRetention } from './thinned-retention.ts';
@@ -27,6 +29,7 @@ type FetchEvents = (this: PostgresQueueBackend, cursor: string) => Promise<{ rea
 type AddJob = Parameters<PostgresQueueBackend['addJob']>;
 type Entry = Parameters<PostgresQueueBackend['addJobs']>[0][number];
 type FlowEntry = Parameters<PostgresQueueBackend['addFlow']>[0][number];
+type Query = (this: PostgresQueueBackend, text: string, params?: readonly unknown[]) => Promise<PgQueryResult>;
 type Completed = Parameters<PostgresQueueBackend['moveToCompleted']>;
 type Failed = Parameters<PostgresQueueBackend['moveToFailed']>;
 type Retry = Parameters<PostgresQueueBackend['retryFinishedJob']>;
@@ -105,6 +108,11 @@ export class SqlBackend extends PostgresQueueBackend {
     const values = await super.getProcessedChildrenValues(jobId);
     for (const key of Object.keys(values)) values[key] = repairNestedJson(values[key] as string);
     return values;
+  }
+
+  /** Without BullMQ's counts by the minute. */
+  override async getMetrics(type: 'completed' | 'failed'): Promise<[string[], string[], number]> {
+    return [[await finishedOnSql(this.connection.pool as unknown as SqlPool, this.queueName, type), '0', '0'], [], 0];
   }
 
   override async removeUnprocessedChildren(jobId: string): Promise<void> {
@@ -215,9 +223,12 @@ const escapingRun: Run = function run(command, params) {
   const escaped = [...params];
   for (const index of json ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeJson(escaped[index]);
   for (const index of text ?? []) if (typeof escaped[index] === 'string') escaped[index] = escapeText(escaped[index]);
+  const counts = (this['opts'] as unknown as WorkerOptions).metrics !== undefined;
   const followUp = command.startsWith('move_to_completed') ? flows.get(this)?.get(escaped[1] as string) : undefined;
-  if (followUp === undefined) return stockRun.call(this, command, escaped);
-  return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, followUp });
+  if (followUp !== undefined)
+    return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, followUp, counts });
+  const counting = counts ? countingFinish(command) : undefined;
+  return counting === undefined ? stockRun.call(this, command, escaped) : (this['query'] as Query)(counting, escaped);
 };
 
 const repairingFetchEvents: FetchEvents = async function fetchEvents(cursor) {
@@ -226,7 +237,10 @@ const repairingFetchEvents: FetchEvents = async function fetchEvents(cursor) {
   return events;
 };
 
-Object.assign(SqlBackend.prototype, { run: escapingRun, fetchEvents: repairingFetchEvents });
+/** The job has been counted when it ended. */
+const countsNothing = (): Promise<void> => Promise.resolve();
+
+Object.assign(SqlBackend.prototype, { run: escapingRun, fetchEvents: repairingFetchEvents, collectMetrics: countsNothing });
 
 /** In an event these fields are JSON text inside JSON. */
 const NESTED_JSON = new Set(['returnvalue', 'data']);

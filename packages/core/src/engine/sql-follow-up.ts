@@ -1,6 +1,7 @@
 import type { PgQueryResult } from 'bullmq';
 import { FollowUpRefused, type FollowUp } from './follow-up.ts';
 import { codeOf } from './postgres-errors.ts';
+import { counting } from './sql-finished.ts';
 import { OVERTAKEN, toFlowArguments, type SqlPool } from './sql-flow.ts';
 
 /** What oxbow_complete raises when the flow is refused. */
@@ -13,17 +14,26 @@ const COMPLETE: Readonly<Record<string, string>> = {
   move_to_completed_fetch: `SELECT * FROM oxbow_complete($14::jsonb, $15, $16, $17, $18::text, true, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 };
 
+const COUNTING: typeof COMPLETE = Object.fromEntries(
+  Object.entries(COMPLETE).map(([command, text]) => [command, counting('completed', text)]),
+);
+
+interface Completion {
+  /** BullMQ's, with its `params`. */
+  readonly command: string;
+  readonly params: readonly unknown[];
+  readonly followUp: FollowUp;
+  /** The job is counted. */
+  readonly counts: boolean;
+}
+
 /**
  * Completes a job and adds what follows it, in one statement.
  *
- * @param command - BullMQ's, with its `params`.
  * @throws FollowUpRefused
  */
-export async function completeOnSql(
-  pool: SqlPool,
-  { command, params, followUp }: { readonly command: string; readonly params: readonly unknown[]; readonly followUp: FollowUp },
-): Promise<PgQueryResult> {
-  const text = COMPLETE[command];
+export async function completeOnSql(pool: SqlPool, { command, params, followUp, counts }: Completion): Promise<PgQueryResult> {
+  const text = (counts ? COUNTING : COMPLETE)[command];
   if (text === undefined) throw new Error(`${command} ends no job`);
   const { flow, unless = null } = followUp;
   const { jobs, queues, outside } = toFlowArguments([flow]);

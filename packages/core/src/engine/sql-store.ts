@@ -1,6 +1,7 @@
 import { BROADCAST_QUEUE } from './broadcast.ts';
 import type { JobPlace, SqlStoreServer, StoredJob, StoredState } from './engine.ts';
 import type { JobStore } from './job-store.ts';
+import { readOnSql } from './sql-readings.ts';
 import { sqlChildValues, sqlFailedChildren } from './sql-children.ts';
 import { swapOnSql, writeOnSql } from './sql-data.ts';
 import { replaceFailedOnSql, SqlFlowBatch, type SqlPool } from './sql-flow.ts';
@@ -51,6 +52,7 @@ export function createSqlStore(pool: SqlPool): JobStore {
     addUnique: (job, rule) => addUniqueOnSql(pool, job, rule),
     uniqueTurn: (key, place) => uniqueTurnOnSql(pool, key, place),
     leaveUnique: (key, place) => leaveUniqueOnSql(pool, key, place),
+    readQueues: (queues) => readOnSql(pool, queues),
     take: (place, taking) => takeOnSql(pool, place, taking),
     swap: (place, seen, next) => swapOnSql(pool, place, seen, next),
     write: (place, token, next) => writeOnSql(pool, place, token, next),

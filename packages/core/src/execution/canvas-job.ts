@@ -1,7 +1,8 @@
-import { isCall, placeOf } from '../canvas/nodes.ts';
-import { PLAN_VERSION, type Call, type CanvasMessage } from '../canvas/plan.ts';
+import { isCall, placeOf, shapeOf } from '../canvas/nodes.ts';
+import { COLLECT, PLAN_VERSION, type Call, type CanvasMessage, type Outline, type Plan } from '../canvas/plan.ts';
 import { rootIdOf } from '../canvas/replaced.ts';
 import type { ActiveJob, JobPlace } from '../engine/engine.ts';
+import type { CanvasSignal } from '../signals.ts';
 import { decodeEnvelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 
@@ -49,6 +50,26 @@ export function parentIdOf({ message: { f, p, plan }, runId, root }: CanvasJob):
   if (b === undefined || !isCall(plan.nodes[b])) return undefined;
   const before = placeOf({ plan, rootId: runId, rootQueue: root.queue }, b);
   return publicId(before.id, before.queue);
+}
+
+/** What the run is called that this job ends; undefined when it ends none. */
+export function describeRun({
+  message: { p, plan },
+}: CanvasJob): (Pick<CanvasSignal, 'canvas' | 'kind'> & { readonly delayMs?: number }) | undefined {
+  if (p !== undefined || plan === undefined) return undefined;
+  const { task } = shapeOf(plan, plan.root);
+  const tasks = plan.shapes.map((shape) => shape.task);
+  return { canvas: task === COLLECT ? (tasks.find((one) => one !== COLLECT) ?? task) : task, kind: kindOf(plan) };
+}
+
+function kindOf({ t, shapes }: Plan): CanvasSignal['kind'] {
+  if (typeof t === 'number') return shapes[0]?.map === 1 ? 'map' : 'task';
+  return kindOfOutline(t);
+}
+
+function kindOfOutline(outline: Exclude<Outline, number>): CanvasSignal['kind'] {
+  if ('c' in outline) return 'chain';
+  return 'g' in outline ? 'group' : 'chord';
 }
 
 /** Only what a wrong type would make dangerous is looked at. */

@@ -27,6 +27,7 @@ function toCall(attempt: Attempt): CapabilityCall {
     engine: settings.canvas.engine,
     stores: settings.stores,
     log: settings.log,
+    signals: settings.signals,
     abort: (reason) => context?.abort(reason),
     setFence: (fence) => context?.setFence(fence),
     waitsFor: (place) => void (attempt.waitsFor = place),

@@ -127,6 +127,7 @@ export class AttemptContext implements TaskContext {
   readonly #settings: ContextParts['settings'];
   readonly #states: ReadonlySet<string>;
   #log: Logger | undefined;
+  #logFields: Readonly<Record<string, unknown>> = {};
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
   #progress: ProgressWriter | undefined;
@@ -170,8 +171,14 @@ export class AttemptContext implements TaskContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#settings.log.child({ task: this.name, job: this.id, attempt: this.attempt });
+    this.#log ??= this.#settings.log.child({ task: this.name, job: this.id, attempt: this.attempt, ...this.#logFields });
     return this.#log;
+  }
+
+  /** All that is logged from now on has these fields, too. */
+  bindLog(fields: Readonly<Record<string, unknown>>): void {
+    this.#logFields = { ...this.#logFields, ...fields };
+    this.#log = this.#log?.child(fields);
   }
 
   get signal(): AbortSignal {

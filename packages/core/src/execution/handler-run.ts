@@ -1,4 +1,5 @@
 import type { Outcome } from '../policies/outcome.ts';
+import { describeAttempt } from './announcement.ts';
 import type { Attempt } from './attempt.ts';
 import { isMapCall, runItems } from './map-call.ts';
 import { runAs } from './running.ts';
@@ -20,6 +21,8 @@ export function runHandler(attempt: Attempt): Promise<Outcome> {
       attempt.context?.handlerEnded();
       resolve(attempt.context?.hasUnstored === true ? storeShown(attempt, outcome) : outcome);
     };
+    const { signals } = attempt.settings;
+    if (signals.wants('task:running')) signals.emit('task:running', describeAttempt(attempt.job));
     const handling = runAs(attempt.job.name, handle).then(
       (value) => settle({ kind: 'succeeded', value }),
       (thrown: unknown) => settle(outcomeOf(thrown, attempt)),

@@ -62,7 +62,7 @@ async function claimed(attempt: Attempt, claim: StoredClaim, next: Next): Promis
   const { engine } = settings.canvas;
   const find = ({ queue, id }: JobPlace): ReturnType<typeof engine.find> => engine.find(queue, id);
   const request = { ...claim, owner: ownerOf(attempt), ttlMs, keepsFailures, task: job.name, adds: false };
-  const standing = await claimKey(settings.stores.records, find, request);
+  const standing = await claimKey({ records: settings.stores.records, find, signals: settings.signals }, request);
   switch (standing.kind) {
     case 'held':
       crashpoint('claimed-before-handler');

@@ -37,6 +37,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
     timestamp: 1,
     delayMs: 0,
     processedOn: 2,
+    waitMs: 1,
     progress: 0,
     parent: undefined,
     hasOwnBackoff: false,
@@ -54,7 +55,7 @@ function makeJob(fields: Partial<ActiveJob> = {}): ActiveJob & { readonly shown:
 const NO_RUNS = {
   cancellations: new Cancellations(),
   engine: { transactions: undefined } as Engine,
-  results: new StoredResults('shop', undefined),
+  results: new StoredResults('shop', undefined, new SignalBus(pino({ level: 'silent' }))),
 } as CanvasRuntime;
 
 interface Case {

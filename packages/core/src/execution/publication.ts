@@ -43,7 +43,7 @@ function encode({ input, headers, message, delayMs = 0, expiresMs, parked }: Dra
     input === undefined ? undefined : JSON.stringify(input),
     headers === undefined ? undefined : JSON.stringify(headers),
     expiresAt,
-    JSON.stringify(from === undefined ? message : { ...message, f: from }),
+    JSON.stringify({ ...message, ...(from === undefined ? {} : { f: from }), ...(parked === true ? { j: 1 } : {}) }),
   );
 }
 

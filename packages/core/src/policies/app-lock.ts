@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LeaseLostError, LockTakenError, OxbowError } from '../errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { LockSignal, SignalBus } from '../signals.ts';
 import { leaseMessage, type Lease, type LeaseRequest } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
@@ -36,6 +37,7 @@ export interface LockSource {
   readonly engine: Pick<Engine, 'onBroadcast'>;
   readonly stores: Stores;
   readonly log: Logger;
+  readonly signals: SignalBus;
   /** Aborts when the app is closed. */
   readonly closed: AbortSignal;
 }
@@ -77,8 +79,23 @@ async function take(source: LockSource, { name, key, slots, what }: Asked, optio
   const place = { key, owner: `call:${randomUUID()}`, slots };
   const ended = signal === undefined ? source.closed : AbortSignal.any([source.closed, signal]);
   ended.throwIfAborted();
-  const { fence, askedAt } = await new Waiting(source, { ...place, ttlMs }, { waitMs, name, ended }).wait();
-  return toHeldLock(source, { ...place, fence }, { name, ttlMs, askedAt });
+  const told: LockSignal = what === 'app.lock()' ? { lock: 'app.lock', kind: 'lock' } : { lock: 'app.semaphore', kind: 'semaphore' };
+  const { fence, askedAt } = await tellWait(source.signals, told, () =>
+    new Waiting(source, { ...place, ttlMs }, { waitMs, name, ended }).wait(),
+  );
+  return toHeldLock(source, { ...place, fence }, { name, ttlMs, askedAt, told });
+}
+
+async function tellWait(signals: SignalBus, told: LockSignal, wait: () => Promise<Taken>): Promise<Taken> {
+  const askedAt = performance.now();
+  try {
+    const taken = await wait();
+    if (signals.wants('lock:acquired')) signals.emit('lock:acquired', { ...told, waitMs: performance.now() - askedAt });
+    return taken;
+  } catch (error) {
+    if (error instanceof LockTakenError && signals.wants('lock:refused')) signals.emit('lock:refused', { ...told, outcome: 'taken' });
+    throw error;
+  }
 }
 
 interface Limits {
@@ -173,17 +190,25 @@ interface Held {
   readonly name: string;
   readonly ttlMs: number;
   readonly askedAt: number;
+  readonly told: LockSignal;
 }
 
-function toHeldLock({ stores, log }: LockSource, lease: Lease, { name, ttlMs, askedAt }: Held): HeldLock {
+function toHeldLock({ stores, log, signals }: LockSource, lease: Lease, { name, ttlMs, askedAt, told }: Held): HeldLock {
+  const heldFrom = performance.now();
   // Few look at it, and it costs more than all else here.
   let controller: AbortController | undefined;
   const tell = (): void => controller?.abort(new LeaseLostError(name));
-  const kept: KeptLease = keepLease(stores.leases, lease, { ttlMs, askedAt, lost: tell });
+  const lost = (): void => {
+    if (signals.wants('lock:lost')) signals.emit('lock:lost', told);
+    tell();
+  };
+  const kept: KeptLease = keepLease(stores.leases, lease, { ttlMs, askedAt, lost });
   let releasing: Promise<boolean> | undefined;
   const release = (): Promise<boolean> => {
     kept.stop();
-    releasing ??= kept.isLost ? Promise.resolve(false) : stores.leases.release(lease);
+    if (releasing !== undefined) return releasing;
+    if (signals.wants('lock:released')) signals.emit('lock:released', { ...told, heldMs: performance.now() - heldFrom });
+    releasing = kept.isLost ? Promise.resolve(false) : stores.leases.release(lease);
     return releasing;
   };
   return {

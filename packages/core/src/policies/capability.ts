@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ActiveJob, Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { SignalBus } from '../signals.ts';
 import type { LeaseOwner } from '../store/leases.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -15,6 +16,7 @@ export interface CapabilityCall {
   readonly task: Pick<TaskDefinition, 'name' | 'capabilities'>;
   readonly stores: Stores;
   readonly log: Logger;
+  readonly signals: SignalBus;
   /** Aborts `ctx.signal`; the first reason stands. */
   readonly abort: (reason: Error) => void;
   /** What handlers get as `ctx.fence`. */

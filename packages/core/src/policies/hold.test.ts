@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SignalBus } from '../signals.ts';
 import type { Acquired, LeaseStore } from '../store/leases.ts';
 import { until } from '../testing/until.ts';
 import { silent } from '../testing/with-app.ts';
@@ -22,6 +23,7 @@ function call(leases: LeaseStore, aborted: Error[] = []): CapabilityCall {
     engine: {} as CapabilityCall['engine'],
     stores: { leases } as CapabilityCall['stores'],
     log: silent,
+    signals: new SignalBus(silent),
     abort: (reason) => void aborted.push(reason),
     setFence: () => undefined,
     waitsFor: () => undefined,

@@ -45,27 +45,39 @@ export async function hold(
   { key, name, ttlMs, slots, waitMs, reason }: Wanted,
   next: (fence: number) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const { leases } = call.stores;
+  const { signals, stores } = call;
+  const { leases } = stores;
   const { id, queue } = call.job;
+  const told = { lock: call.task.name, kind: reason } as const;
   const place = { key, owner: ownerOf(call.job), slots };
   const askedAt = performance.now();
   const wait = waitMs === 0 ? {} : { wait: { job: { id, queue }, forMs: waitMs } };
   const acquired = await leases.acquire({ ...place, ttlMs, ...wait }).catch(putBackWhenAway);
   if (acquired.kind === 'put-back') return acquired;
   if (acquired.kind === 'taken') {
+    if (signals.wants('lock:refused')) signals.emit('lock:refused', { ...told, outcome: acquired.waiting ? 'waiting' : 'taken' });
     if (!acquired.waiting) throw new LockTakenError(name);
     call.waitsFor(place);
     crashpoint('place-refused-before-put-back');
     return { kind: 'put-back', delayMs: acquired.retryInMs, reason };
   }
   crashpoint('place-taken-before-run');
+  const hasWaited = call.job.attemptsStarted > call.job.attemptsMade + 1;
+  if (signals.wants('lock:acquired'))
+    signals.emit('lock:acquired', { ...told, waitMs: hasWaited ? undefined : performance.now() - askedAt });
+  const heldFrom = performance.now();
   const lease: Lease = { ...place, fence: acquired.fence };
-  const kept = keepLease(leases, lease, { ttlMs, askedAt, lost: () => call.abort(new LeaseLostError(name)) });
+  const lost = (): void => {
+    if (signals.wants('lock:lost')) signals.emit('lock:lost', told);
+    call.abort(new LeaseLostError(name));
+  };
+  const kept = keepLease(leases, lease, { ttlMs, askedAt, lost });
   try {
     return await next(lease.fence);
   } finally {
     crashpoint('place-used-before-release');
     await letGo(call, lease, kept);
+    if (signals.wants('lock:released')) signals.emit('lock:released', { ...told, heldMs: performance.now() - heldFrom });
     crashpoint('place-released-before-end');
   }
 }

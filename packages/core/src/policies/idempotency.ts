@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { IdempotencyMismatchError } from '../errors.ts';
+import type { SignalBus } from '../signals.ts';
 import type { RecordClaim, RecordStore } from '../store/records.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
@@ -112,19 +113,40 @@ export interface ClaimRequest extends Omit<RecordClaim, 'over'> {
   readonly adds: boolean;
 }
 
+/** What a claim is made with. */
+export interface Claiming {
+  readonly records: RecordStore;
+  readonly find: (place: JobPlace) => Promise<StoredJob | undefined>;
+  readonly signals: SignalBus;
+}
+
+const OUTCOMES = { held: 'new', running: 'in_progress', succeeded: 'replayed', failed: 'replayed' } as const;
+
 /**
- * Claims the key, or gives what stands: one round trip for a key that is free or has ended. That of a job which has finally failed, but
- * whose worker died before it freed the key, is taken over.
+ * Claims the key, or gives what stands, and tells this process of it.
  *
  * @throws IdempotencyMismatchError when it stands for another input
  */
-export async function claimKey(
-  records: RecordStore,
-  find: (place: JobPlace) => Promise<StoredJob | undefined>,
-  { task, adds, ...claim }: ClaimRequest,
-): Promise<Standing> {
+export async function claimKey(claiming: Claiming, request: ClaimRequest): Promise<Standing> {
+  const { signals } = claiming;
+  if (!signals.wants('idempotency:claimed')) return claim(claiming, request);
+  try {
+    const standing = await claim(claiming, request);
+    signals.emit('idempotency:claimed', { task: request.task, outcome: OUTCOMES[standing.kind] });
+    return standing;
+  } catch (error) {
+    if (error instanceof IdempotencyMismatchError) signals.emit('idempotency:claimed', { task: request.task, outcome: 'mismatch' });
+    throw error;
+  }
+}
+
+/**
+ * One round trip for a key that is free or has ended. That of a job which has finally failed, but whose worker died before it freed the key, is
+ * taken over.
+ */
+async function claim({ records, find }: Claiming, { task, adds, ...request }: ClaimRequest): Promise<Standing> {
   for (let over: string | undefined; ;) {
-    const claimed = await records.claim({ ...claim, over });
+    const claimed = await records.claim({ ...request, over });
     if (claimed.kind === 'held') return { kind: 'held' };
     const { status, owner, sameInput, value, heldForMs } = claimed.record;
     const { queue, id } = toPlace(owner);

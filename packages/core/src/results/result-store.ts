@@ -26,6 +26,8 @@ export interface StoredEntry {
  * What a method rejects with becomes the cause of an OxbowError `result_store_failed`.
  */
 export interface ResultStore {
+  /** What metrics call it. @defaultValue 'custom' */
+  readonly name?: string;
   /**
    * Writes all that `source` gives, without holding more than some parts of it in memory. Whole or not at all: until it has resolved,
    * `get` has what was there before. When `source` throws, or the store refuses, it rejects with that, and leaves nothing if it can.

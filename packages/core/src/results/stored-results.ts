@@ -6,6 +6,7 @@ import { isReference, readReference, toReference, type Reference, type ResultKin
 import { resultPrefix } from './result-key.ts';
 import { toResultStream, type ResultStream } from './result-stream.ts';
 import type { ResultStore } from './result-store.ts';
+import type { SignalBus } from '../signals.ts';
 
 /** Results that are read at once when a join gathers them. */
 const AT_ONCE = 8;
@@ -15,9 +16,11 @@ export class StoredResults {
   /** Undefined: the app has none. */
   readonly store: ResultStore | undefined;
   readonly #prefix: string;
+  readonly #signals: SignalBus;
 
-  constructor(app: string, store: ResultStore | undefined) {
+  constructor(app: string, store: ResultStore | undefined, signals: SignalBus) {
     this.store = store;
+    this.#signals = signals;
     this.#prefix = resultPrefix(app);
   }
 
@@ -37,7 +40,7 @@ export class StoredResults {
       }
     }
     try {
-      return toReference(key, kind, await store.put(key, source()));
+      return toReference(key, kind, await this.#told('put', () => store.put(key, source())));
     } catch (error) {
       if (thrown !== undefined) throw thrown.error;
       throw storeFailed(`could not write ${key}`, error);
@@ -78,11 +81,28 @@ export class StoredResults {
   /** Of a job that is no more: what is not deleted now is the janitor’s. @throws OxbowError `result_store_failed` */
   async delete(value: unknown): Promise<void> {
     const key = isReference(value) ? readReference(value)?.key : undefined;
-    if (this.store === undefined || key === undefined || !key.startsWith(this.#prefix)) return;
+    const { store } = this;
+    if (store === undefined || key === undefined || !key.startsWith(this.#prefix)) return;
     try {
-      await this.store.delete(key);
+      await this.#told('delete', () => store.delete(key));
     } catch (error) {
       throw storeFailed(`could not delete ${key}`, error);
+    }
+  }
+
+  async #told<T>(operation: 'put' | 'get' | 'delete', call: () => Promise<T>): Promise<T> {
+    const signals = this.#signals;
+    if (!signals.wants('results:called')) return call();
+    const startedAt = performance.now();
+    const tell = (error: Error | undefined): void =>
+      signals.emit('results:called', { store: this.store?.name ?? 'custom', operation, durationMs: performance.now() - startedAt, error });
+    try {
+      const value = await call();
+      tell(undefined);
+      return value;
+    } catch (error) {
+      tell(error instanceof Error ? error : new Error(String(error)));
+      throw error;
     }
   }
 
@@ -100,7 +120,7 @@ export class StoredResults {
     if (!key.startsWith(this.#prefix)) throw new OxbowError('malformed', `The stored result ${key} is another app’s.`);
     let found: Readable | undefined;
     try {
-      found = await store.get(key);
+      found = await this.#told('get', () => store.get(key));
     } catch (error) {
       throw storeFailed(`could not read ${key}`, error);
     }

@@ -46,6 +46,22 @@ export function deadLettersContract(test: TestEngine): void {
   }
 
   describe('the index of dead letters', () => {
+    it('are counted by queue, with the age of the oldest', async () => {
+      const { deadLetters } = createStores((await open()).storeServer);
+      const [a, b] = [uniqueName(), uniqueName()];
+      for (const id of [`j1@${a}`, `j2@${a}`, `x@y@${b}`]) await deadLetters.add({ id, kind: kind(id) }, LIMITS);
+      await deadLetters.add({ id: `j1@${a}`, kind: kind('another') }, LIMITS);
+      const counts = async (): Promise<readonly number[]> => (await deadLetters.tally([b, 'none', a])).map(({ count }) => count);
+      expect(await counts()).toEqual([1, 0, 2]);
+      const ages = async (): Promise<readonly number[]> => (await deadLetters.tally(['none', a])).map(({ oldestAgeMs }) => oldestAgeMs);
+      await until('a letter has an age', async () => ((await ages())[1] ?? 0) > 0);
+      expect((await ages())[0]).toBe(0);
+      await deadLetters.forget([`j2@${a}`]);
+      await deadLetters.purge([`x@y@${b}`]);
+      expect(await counts()).toEqual([0, 0, 1]);
+      expect(await deadLetters.tally([])).toEqual([]);
+    });
+
     it('lists them newest first, in pages, by task, queue and fingerprint', async () => {
       const { deadLetters } = createStores((await open()).storeServer);
       for (let n = 0; n < 7; n++) {

@@ -36,6 +36,13 @@ export interface DeadLetterLimits {
 /** Where a page ends; the next one begins behind it. */
 export type DeadLetterCursor = Pick<DeadLetterEntry, 'at' | 'id'>;
 
+/** The letters of one queue. */
+export interface DeadLetterTally {
+  readonly count: number;
+  /** Of the one that was written first; 0: there is none. */
+  readonly oldestAgeMs: number;
+}
+
 export interface DeadLetterFilter {
   readonly task?: string | undefined;
   readonly queue?: string | undefined;
@@ -65,6 +72,8 @@ export interface DeadLetterStore {
   find(id: string): Promise<DeadLetterEntry | undefined>;
   /** Newest first. */
   groups(): Promise<readonly DeadLetterGroup[]>;
+  /** Of each queue, in the order asked. */
+  tally(queues: readonly string[]): Promise<readonly DeadLetterTally[]>;
   /** Forgets letters; their jobs stay. */
   forget(ids: readonly string[]): Promise<void>;
   /** Forgets letters and removes their jobs, where they have failed. Returns how many jobs. */

@@ -26,6 +26,7 @@ export interface FixtureConfig {
   readonly logLevel?: 'warn';
   readonly maxCrashes?: number;
   readonly connectTimeout?: number;
+  readonly fleetLease?: number;
   readonly drain?: { readonly soft: number; readonly hard: number };
   /** Of its worker. */
   readonly startup?: 'throws';

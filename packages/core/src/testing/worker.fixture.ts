@@ -30,7 +30,9 @@ const app = createApp({
   name: config.app,
   url: config.url,
   logLevel: config.logLevel ?? 'error',
+  finishedCounters: true,
   ...(config.maxCrashes === undefined ? {} : { maxCrashes: config.maxCrashes }),
+  ...(config.fleetLease === undefined ? {} : { fleet: { lease: config.fleetLease } }),
   ...(config.connectTimeout === undefined ? {} : { connectTimeout: config.connectTimeout }),
 });
 

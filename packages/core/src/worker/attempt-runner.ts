@@ -1,8 +1,10 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { ActiveJob, Lane, Verdict } from '../engine/engine.ts';
+import { describeAttempt } from '../execution/announcement.ts';
 import { newAttempt, type Attempt, type ExecutionSettings, type Next } from '../execution/attempt.ts';
+import { describeRun, messageIn } from '../execution/canvas-job.ts';
 import type { Outcome } from '../policies/outcome.ts';
-import type { SignalBus, SignalName, Signals } from '../signals.ts';
+import type { EndedSignal, SignalBus, SignalName } from '../signals.ts';
 import { publicId } from '../task/id.ts';
 import type { Overruns } from './overruns.ts';
 import type { RunningJobs } from './running-jobs.ts';
@@ -52,7 +54,7 @@ export class AttemptRunner {
     const attempt = newAttempt(job, this.#settings);
     this.#running.add(attempt, lane);
     crashpoint('after-fetch-before-handler');
-    if (this.#signals.wants('task:started')) this.#signals.emit('task:started', describe(job));
+    if (this.#signals.wants('task:started')) this.#signals.emit('task:started', { ...describeAttempt(job), waitMs: waitOf(job) });
     const startedAt = performance.now();
     try {
       const outcome = await this.#pipeline(attempt);
@@ -67,7 +69,7 @@ export class AttemptRunner {
       const after = ENDS.has(outcome.kind) ? attempt.afterwards : [];
       if (!told && after.length === 0) return verdict;
       // Read now: BullMQ counts the attempt when it records it.
-      const event = { ...describe(job), durationMs: performance.now() - startedAt };
+      const event = { ...describeAttempt(job), durationMs: performance.now() - startedAt };
       return {
         ...verdict,
         recorded: () => {
@@ -82,24 +84,36 @@ export class AttemptRunner {
     }
   }
 
-  #isHeard({ kind }: Ended, { buried }: Attempt): boolean {
+  #isHeard({ kind }: Ended, { buried, canvas }: Attempt): boolean {
+    if (canvas?.message.p === undefined && canvas !== undefined && this.#signals.wants('canvas:completed')) return true;
     return this.#signals.wants(SIGNALS[kind]) || (buried !== undefined && this.#signals.wants('task:dead-lettered'));
   }
 
-  #emit(outcome: Ended, event: Signals['task:succeeded'], { job, buried }: Attempt): void {
+  #emit(outcome: Ended, event: EndedSignal, attempt: Attempt): void {
+    const { job, buried, replayed } = attempt;
     crashpoint('after-ack-before-signal');
     switch (outcome.kind) {
       case 'succeeded':
-        return this.#signals.emit('task:succeeded', event);
+        this.#signals.emit('task:succeeded', { ...event, replayed });
+        return this.#emitRun(outcome, attempt);
       case 'retry':
         return this.#signals.emit('task:retrying', { ...event, error: outcome.error, delayMs: outcome.delayMs });
       case 'put-back':
         return this.#signals.emit('task:put-back', { ...event, delayMs: outcome.delayMs, reason: outcome.reason });
       default:
         this.#signals.emit(SIGNALS[outcome.kind], { ...event, error: outcome.error });
-        if (buried === undefined) return;
-        this.#signals.emit('task:dead-lettered', { id: event.id, task: job.name, queue: job.queue, ...buried, error: outcome.error });
+        if (buried !== undefined)
+          this.#signals.emit('task:dead-lettered', { id: event.id, task: job.name, queue: job.queue, ...buried, error: outcome.error });
+        return this.#emitRun(outcome, attempt);
     }
+  }
+
+  #emitRun({ kind: outcome }: Exclude<Ended, { readonly kind: 'retry' | 'put-back' }>, { job, canvas }: Attempt): void {
+    if (!this.#signals.wants('canvas:completed')) return;
+    const run = canvas === undefined ? undefined : describeRun(canvas);
+    if (run === undefined) return;
+    const durationMs = Math.max(0, Date.now() - job.timestamp - (run.delayMs ?? 0));
+    this.#signals.emit('canvas:completed', { id: publicId(job.id, job.queue), canvas: run.canvas, kind: run.kind, outcome, durationMs });
   }
 
   #log(outcome: Outcome, { job, settings, buried, origins = [] }: Attempt): void {
@@ -117,6 +131,7 @@ export class AttemptRunner {
   }
 }
 
-function describe(job: ActiveJob): { id: string; task: string; queue: string; attempt: number } {
-  return { id: publicId(job.id, job.queue), task: job.name, queue: job.queue, attempt: job.attemptsMade + 1 };
+/** A join is there from the start of its run: nobody knows how long it has been ready. */
+function waitOf({ waitMs, data }: ActiveJob): number | undefined {
+  return waitMs === undefined || messageIn(data)?.j === 1 ? undefined : waitMs;
 }

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createApp } from '../app.ts';
+import { operate } from '../operate.ts';
 import type { TestEngine } from '../testing/engines.ts';
 import { entries, FixtureProcess, temporaryFolder, type FixtureConfig } from '../testing/fixture-process.ts';
 import { until } from '../testing/until.ts';
-import { deleteKeys, uniqueName } from '../testing/with-app.ts';
+import { deleteKeys, silent, uniqueName } from '../testing/with-app.ts';
 
 const JOBS = 200;
 const KILLS = 3;
@@ -12,7 +14,7 @@ const TIMEOUT_MS = 120_000;
 /** Workers in processes of their own, which are killed with SIGKILL. */
 export function crashContract(engine: TestEngine): void {
   describe('crash', { timeout: TIMEOUT_MS }, () => {
-    it(`loses none of ${JOBS} jobs when the process is killed ${KILLS} times, and finishes each once`, async () => {
+    it(`loses none of ${JOBS} jobs when the process is killed ${KILLS} times, finishes each once, and counts it`, async () => {
       const config = { ...(await configure(engine)), produce: JOBS, maxCrashes: 100 };
       for (let kill = 1; kill <= KILLS; kill++) {
         const child = new FixtureProcess(config);
@@ -35,6 +37,11 @@ export function crashContract(engine: TestEngine): void {
       expect(entries(config.ledger, 'start').length - JOBS).toBeLessThanOrEqual(KILLS * 6);
       last.signal('SIGTERM');
       expect(await last.exited).toEqual({ code: 0, signal: null });
+      const app = createApp({ name: config.app, url: config.url, logger: silent });
+      onTestFinished(() => app.close());
+      const [reading] = await operate(app).readQueues([config.queue]);
+      expect(reading?.finished).toEqual({ completed: reading?.jobs.completed, failed: 0 });
+      expect(reading?.jobs.completed).toBeGreaterThanOrEqual(JOBS);
     });
 
     it('fails a job that kills its process, after maxCrashes, and runs the others', async () => {

@@ -3,6 +3,7 @@ import type { Lane, LanePulse } from '../engine/engine.ts';
 import { SignalBus } from '../signals.ts';
 import { silent } from '../testing/with-app.ts';
 import { LaneWatch } from './lane-watch.ts';
+import type { LaneState } from './state.ts';
 
 let pulse: LanePulse;
 let reconnects = 0;
@@ -39,7 +40,9 @@ describe('the watch over lanes', () => {
       watch.look();
     }
     expect(reconnects).toBe(0);
-    expect(watch.states).toEqual([{ queue: 'work', running: 0, fetching: true, silentMs: 0, stuck: false }]);
+    const { lastFetchAt, ...state } = watch.states[0] as LaneState;
+    expect(state).toEqual({ queue: 'work', running: 0, fetching: true, fetched: true, silentMs: 0, blockMs: 5000, stuck: false });
+    expect(Date.now() - lastFetchAt).toBeLessThan(1000);
   });
 
   it('connects a lane anew that is not answered for ten seconds, again every ten, and tells of it once', () => {

@@ -12,6 +12,7 @@ const GRACE_MS = 5000;
 interface Watched {
   readonly lane: Lane;
   answers: number;
+  wellAt: number;
   silentMs: number;
   reconnectedAtMs: number;
   stuck: boolean;
@@ -34,7 +35,7 @@ export class LaneWatch {
   }
 
   start(lanes: readonly Lane[]): void {
-    for (const lane of lanes) this.#lanes.push({ lane, answers: -1, silentMs: 0, reconnectedAtMs: 0, stuck: false });
+    for (const lane of lanes) this.#lanes.push({ lane, answers: -1, wellAt: 0, silentMs: 0, reconnectedAtMs: 0, stuck: false });
     this.#looks = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
@@ -43,8 +44,9 @@ export class LaneWatch {
   }
 
   get states(): readonly LaneState[] {
-    return this.#lanes.map(({ lane: { queue, pulse }, silentMs, stuck }) => {
-      return { queue, running: pulse.running, fetching: pulse.fetches, silentMs, stuck };
+    return this.#lanes.map(({ lane: { queue, pulse }, wellAt, silentMs, stuck }) => {
+      const { running, fetches, answers, blockMs } = pulse;
+      return { queue, running, fetching: fetches, lastFetchAt: wellAt, fetched: answers > 0, silentMs, blockMs, stuck };
     });
   }
 
@@ -58,6 +60,7 @@ export class LaneWatch {
     const { answers, fetches, blockMs } = lane.pulse;
     if (answers !== watched.answers || !fetches) {
       watched.answers = answers;
+      watched.wellAt = Date.now();
       this.#recovered(watched);
       return;
     }

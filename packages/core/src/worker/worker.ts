@@ -1,19 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Engine, Lane, LaneOptions } from '../engine/engine.ts';
-import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
+import type { Lane } from '../engine/engine.ts';
+import { EngineUnavailableError, LockLostError, OxbowError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
 import { ChildPool } from '../isolation/child-pool.ts';
-import { ThrottledLog, type Logger } from '../log.ts';
-import type { Policy } from '../policies/policy.ts';
-import type { SignalBus } from '../signals.ts';
+import { ThrottledLog } from '../log.ts';
 import { publicId } from '../task/id.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { CancellationWatch } from './cancellation-watch.ts';
-import { ClockWatch } from './engine-watch.ts';
+import { Deadlines } from './deadlines.ts';
 import { Deferred } from './deferred.ts';
+import { ClockWatch } from './engine-watch.ts';
+import { FleetMember } from './fleet-member.ts';
+import { Holds } from './holds.ts';
 import { LaneWatch } from './lane-watch.ts';
-import type { Leader } from './leader.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
@@ -22,27 +22,8 @@ import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
 import { Slots } from './slots.ts';
+import type { WorkerSource } from './source.ts';
 import type { WorkerPhase, WorkerState } from './state.ts';
-
-/** What a worker gets from its app. */
-export interface WorkerSource {
-  readonly app: string;
-  readonly engine: Engine;
-  readonly signals: SignalBus;
-  readonly log: Logger;
-  readonly policies: readonly Policy[];
-  /** What the lanes of a queue let go whenever a job ends; asked at the start. */
-  readonly retention: (queue: string) => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
-  /** Of the app: it leads while one of its workers is started. */
-  readonly leader: Pick<Leader, 'enter' | 'leave'>;
-  /** In the child of an isolated task: it does not start. */
-  readonly idle: boolean;
-  /** Resolves when what handlers have called in the background has ended, or has been waited for long enough. */
-  readonly settleBackground: () => Promise<void>;
-  /** Closes the app, after the drain of a worker that owns its process. */
-  readonly closeApp: () => Promise<void>;
-}
 
 export interface Drained {
   /** Public ids of jobs that did not end before the hard deadline; they are back in their queues, or, of `at-most-once` tasks, about to fail. */
@@ -50,7 +31,6 @@ export interface Drained {
 }
 
 const RETRY_OPEN_MS = 1000;
-const IDLE_CLOSE_MS = 2000;
 const START_FAILED = 2;
 
 /**
@@ -69,16 +49,21 @@ export class Worker<Deps = unknown> {
   readonly #children: ChildPool;
   readonly #errors: ThrottledLog;
   readonly #clock: ClockWatch;
+  readonly #holds: Holds;
+  readonly #member: FleetMember;
   readonly #loop: LoopWatch;
   readonly #laneWatch: LaneWatch;
   readonly #cancellations: CancellationWatch;
   readonly #stopped = new Deferred<undefined>();
-  readonly #force = new Deferred<false>();
+  readonly #deadlines: Deadlines;
   readonly #ended = new Deferred<Drained>();
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
   #entered = false;
+  #ownsProcess = false;
+  #endsProcess = false;
   #phase: WorkerPhase = 'new';
+  #drainEndsAt: number | undefined;
 
   /** @internal */
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
@@ -90,7 +75,12 @@ export class Worker<Deps = unknown> {
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
-    this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) => this.#setFetching(!skewed));
+    const { softMs, hardMs } = settings;
+    this.#deadlines = new Deadlines({ running: this.#running, lanes: () => this.#slots.lanes, softMs, hardMs, errors: this.#errors });
+    this.#holds = new Holds(settings.queues.keys());
+    this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) =>
+      skewed ? this.#holds.hold('clock') : this.#holds.release('clock'),
+    );
     this.#loop = new LoopWatch(() => this.#running.turned(), source.signals, source.log);
     this.#laneWatch = new LaneWatch(source.signals, source.log);
     this.#cancellations = new CancellationWatch({
@@ -100,19 +90,26 @@ export class Worker<Deps = unknown> {
       log: source.log,
       everyMs: settings.lockDurationMs / 2,
     });
+    const { engine, log, fleet, execution } = source;
+    const tasks = (): Iterable<string> => settings.tasks ?? fleet.tasks();
+    this.#member = new FleetMember({ engine, log, leaseMs: fleet.leaseMs, workers: execution.stores.workers, tasks, worker: this });
   }
 
   /** @internal */
   get state(): WorkerState {
     return {
+      id: this.#member.id,
       phase: this.#phase,
       queues: Object.fromEntries(this.#slots.queues),
+      paused: this.#holds.heldFor('paused'),
       lanes: this.#laneWatch.states,
       running: this.#running.states,
       overruns: this.#overruns.states,
       eventLoop: this.#loop.lag,
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
+      drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
+      registration: this.#member.registration,
     };
   }
 
@@ -140,16 +137,33 @@ export class Worker<Deps = unknown> {
    */
   async run(): Promise<void> {
     if (this.#source.idle) return;
-    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
+    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#deadlines.hurry()));
+    this.#ownsProcess = true;
     try {
       await this.start().catch((error: unknown) => this.#endProcess(error));
       const { orphans } = await this.#ended.promise;
-      if (signals.count === 0) return;
+      if (signals.count === 0 && !this.#endsProcess) return;
       await this.#source.closeApp();
       process.exit(orphans.length === 0 ? 0 : 1);
     } finally {
       signals.stop();
     }
+  }
+
+  /**
+   * This worker fetches no more jobs of the queue, or of any, until `resume`; running ones go on. Before the start too. Other workers go on:
+   * `app.fleet.pause(queue)` pauses a queue for all.
+   * @throws OxbowError `invalid_options` for a queue that it does not serve
+   */
+  pause(queue?: string): void {
+    this.#holds.hold('paused', this.#served(queue, 'pause'));
+    void this.#member.changed();
+  }
+
+  /** Ends what `pause` began; without a queue of all queues. @throws as `pause` */
+  resume(queue?: string): void {
+    this.#holds.release('paused', this.#served(queue, 'resume'));
+    void this.#member.changed();
   }
 
   /**
@@ -173,6 +187,14 @@ export class Worker<Deps = unknown> {
         'worker.resize(): the slots of this worker are a pool, which moves them between its queues itself.',
       );
     this.#slots.resize(queue, slots);
+    void this.#member.changed();
+  }
+
+  /** @internal Drains; true: then the process ends, as after SIGTERM, for it is that of `run()`. */
+  shutdown(): boolean {
+    this.#endsProcess = this.#ownsProcess;
+    void this.drain();
+    return this.#endsProcess;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -186,7 +208,7 @@ export class Worker<Deps = unknown> {
     await this.#waitForEngine();
     if (this.#draining !== undefined) return;
     await this.#clock.start();
-    await this.#cancellations.start();
+    await Promise.all([this.#cancellations.start(), this.#member.listen()]);
     this.#openLanes();
     const { lanes } = this.#slots;
     await Promise.race([Promise.all(lanes.map((lane) => lane.ready())), this.#stopped.promise]);
@@ -198,7 +220,7 @@ export class Worker<Deps = unknown> {
     this.#entered = true;
     void this.#serve();
     this.#source.leader.enter(this.#settings.lockDurationMs);
-    if (this.#clock.skewed) this.#setFetching(false);
+    await Promise.race([this.#member.enter(this.#clock.offsetMs ?? 0), this.#stopped.promise]);
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#slots.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
   }
@@ -221,25 +243,26 @@ export class Worker<Deps = unknown> {
 
   /** Tells the janitor of its queues. */
   async #serve(): Promise<void> {
-    while (this.#draining === undefined) {
-      try {
-        await this.#source.execution.stores.retention.serve([...this.#settings.queues.keys()]);
-        return;
-      } catch {
-        await Promise.race([wait(RETRY_OPEN_MS, undefined, { ref: false }), this.#stopped.promise]);
-      }
-    }
+    const { retention } = this.#source.execution.stores;
+    await this.#keepTrying(() => retention.serve([...this.#settings.queues.keys()]), { ref: false, failed: () => undefined });
   }
 
   async #waitForEngine(): Promise<void> {
+    const failed = (error: unknown): void => {
+      if (!(error instanceof EngineUnavailableError)) throw error;
+      this.#errors.error(error, 'the engine is away; the worker waits for it');
+    };
+    await this.#keepTrying(() => this.#source.engine.open(), { ref: true, failed });
+  }
+
+  async #keepTrying(call: () => Promise<unknown>, { ref, failed }: { ref: boolean; failed: (error: unknown) => void }): Promise<void> {
     while (this.#draining === undefined) {
       try {
-        await this.#source.engine.open();
+        await call();
         return;
       } catch (error) {
-        if (!(error instanceof EngineUnavailableError)) throw error;
-        this.#errors.error(error, 'the engine is away; the worker waits for it');
-        await Promise.race([wait(RETRY_OPEN_MS), this.#stopped.promise]);
+        failed(error);
+        await Promise.race([wait(RETRY_OPEN_MS, undefined, { ref }), this.#stopped.promise]);
       }
     }
   }
@@ -264,12 +287,18 @@ export class Worker<Deps = unknown> {
       maxBlockedMs: this.#settings.maxBlockedMs,
       ...this.#source.retention(queue),
       process: (job) => runner.run(job, lane),
-      onError: (error) => this.#errors.error(error, `queue ${queue}: engine error`),
+      onError: (error) => this.#trouble(queue, error),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
       onSlots: this.#pool?.changed,
     });
+    this.#holds.add(lane);
     return lane;
+  }
+
+  #trouble(queue: string, error: Error): void {
+    this.#errors.error(error, `queue ${queue}: engine error`);
+    if (this.#source.signals.wants('worker:error')) this.#source.signals.emit('worker:error', { queue, error });
   }
 
   #loseLock(id: string, queue: string): void {
@@ -277,20 +306,21 @@ export class Worker<Deps = unknown> {
     this.#source.signals.emit('task:lock-lost', { id, queue });
   }
 
+  #served(queue: string | undefined, call: string): string | undefined {
+    if (queue === undefined || this.#settings.queues.has(queue)) return queue;
+    const known = [...this.#settings.queues.keys()].join(', ');
+    throw new OxbowError('invalid_options', `worker.${call}(): this worker does not serve the queue "${queue}". It serves ${known}.`);
+  }
+
   #task(name: string): ReturnType<ExecutionSettings['task']> {
     const { tasks } = this.#settings;
     return tasks === undefined || tasks.has(name) ? this.#source.execution.task(name) : undefined;
   }
 
-  #setFetching(fetching: boolean): void {
-    for (const lane of this.#slots.lanes) {
-      if (fetching) lane.resume();
-      else lane.pause();
-    }
-  }
-
   async #drain(): Promise<Drained> {
     this.#phase = 'draining';
+    const startedAt = performance.now();
+    this.#drainEndsAt = Date.now() + this.#settings.softMs + this.#settings.hardMs;
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
@@ -300,7 +330,8 @@ export class Worker<Deps = unknown> {
     await this.#starting?.catch(() => undefined);
     const left = this.#entered ? this.#source.leader.leave() : undefined;
     const closed = Promise.all(this.#slots.lanes.map((lane) => lane.close()));
-    const orphans = await this.#settle(closed);
+    void this.#member.changed();
+    const orphans = await this.#deadlines.settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
@@ -308,45 +339,17 @@ export class Worker<Deps = unknown> {
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
     else {
       // Both may use what `startup` made.
-      if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
-      await Promise.race([this.#source.settleBackground(), this.#force.promise]);
+      if (this.#resources.inUse) await this.#deadlines.endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+      await this.#deadlines.ended(this.#source.settleBackground());
     }
+    const gone = this.#member.leave();
     await this.#resources.dispose();
-    await left;
+    await Promise.all([left, gone]);
     this.#phase = 'drained';
     const drained: Drained = { orphans };
-    this.#source.signals.emit('worker:drained', drained);
+    this.#source.signals.emit('worker:drained', { ...drained, durationMs: performance.now() - startedAt });
     this.#source.log.info({ orphans: orphans.length }, 'worker drained');
     this.#ended.resolve(drained);
     return drained;
-  }
-
-  /** The two deadlines. Returns who had to be put back. */
-  async #settle(closed: Promise<unknown>): Promise<readonly string[]> {
-    // With nothing to wait for, only an engine that is away can hold a close up.
-    if (this.#running.size === 0 && !(await this.#endsWithin(closed, Math.min(IDLE_CLOSE_MS, this.#settings.softMs))))
-      return this.#abandon([]);
-    if (await this.#endsWithin(closed, this.#settings.softMs)) return [];
-    this.#running.abortAll(new ShutdownError());
-    if (await this.#endsWithin(closed, this.#settings.hardMs)) return [];
-    const orphans = await this.#running.putBackAll((error) =>
-      this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'),
-    );
-    return this.#abandon(orphans);
-  }
-
-  async #abandon(orphans: readonly string[]): Promise<readonly string[]> {
-    await Promise.all(this.#slots.lanes.map((lane) => lane.abandon()));
-    return orphans;
-  }
-
-  async #endsWithin(closed: Promise<unknown>, ms: number): Promise<boolean> {
-    const late = new Deferred<false>();
-    const timer = setTimeout(() => late.resolve(false), ms);
-    try {
-      return await Promise.race([closed.then(() => true), late.promise, this.#force.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }

@@ -2,7 +2,7 @@ import type { RedisStoreServer } from '../../engine/engine.ts';
 import type { DeadLetterEntry, DeadLetterGroup, DeadLetterStore } from '../dead-letters.ts';
 
 /**
- * `d:all` and `d:f:<fingerprint>`: letters by time. `d:e`: a letter's fingerprint. `d:g`: a group's kind (JSON) and when it was
+ * `d:all`, `d:f:<fingerprint>` and `d:q:<queue>`: letters by time. `d:e`: a letter's fingerprint. `d:g`: a group's kind (JSON) and when it was
  * founded; it goes with its last letter. All of them go when nobody has written for longer than letters are kept.
  */
 export const DEAD_LETTER_SETUP = `
@@ -10,9 +10,11 @@ local call = redis.call
 local root = KEYS[1] .. 'd:'
 local all, entries, groups = root .. 'all', root .. 'e', root .. 'g'
 local function of(fingerprint) return root .. 'f:' .. fingerprint end
+local function ofQueue(id) return root .. 'q:' .. string.match(id, '[^@]*$') end
 local function forget(id)
   local fingerprint = call('HGET', entries, id)
   call('ZREM', all, id)
+  call('ZREM', ofQueue(id), id)
   if not fingerprint then return end
   call('HDEL', entries, id)
   call('ZREM', of(fingerprint), id)
@@ -60,9 +62,10 @@ if call('HGET', entries, id) ~= fingerprint then forget(id) end
 call('ZADD', all, now, id)
 call('HSET', entries, id, fingerprint)
 call('ZADD', of(fingerprint), now, id)
+call('ZADD', ofQueue(id), now, id)
 call('HSETNX', groups, fingerprint, now .. ':' .. ARGV[3])
 prune(age, tonumber(ARGV[5]), 100, ARGV[6])
-for _, key in ipairs({ all, entries, groups, of(fingerprint) }) do call('PEXPIRE', key, age + 60000) end
+for _, key in ipairs({ all, entries, groups, of(fingerprint), ofQueue(id) }) do call('PEXPIRE', key, age + 60000) end
 return call('ZCARD', of(fingerprint))`;
 
 /** ARGV: age in ms, count, what keys of jobs begin with. */
@@ -116,6 +119,17 @@ for i = 1, #flat, 2 do
 end
 return found`;
 
+/** ARGV: queues. Returns count and age in ms of each in turn. */
+const TALLY = `${SETUP}${NOW}
+local found = {}
+for _, queue in ipairs(ARGV) do
+  local key = root .. 'q:' .. queue
+  local oldest = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  found[#found + 1] = call('ZCARD', key)
+  found[#found + 1] = math.max(0, now - tonumber(oldest[2] or now))
+end
+return found`;
+
 const FORGET = `${SETUP}
 for _, id in ipairs(ARGV) do forget(id) end`;
 
@@ -143,6 +157,11 @@ export function redisDeadLetters(server: RedisStoreServer): DeadLetterStore {
       return inRows(flat, 4)
         .map(([group = '', count, sample = '', lastAt]) => toGroup(group, { count: Number(count), sample, lastAt: Number(lastAt) }))
         .toSorted((a, b) => b.lastAt - a.lastAt);
+    },
+    tally: async (queues) => {
+      if (queues.length === 0) return [];
+      const flat = (await server.run(TALLY, queues)) as number[];
+      return queues.map((_, at) => ({ count: flat[at * 2] ?? 0, oldestAgeMs: flat[at * 2 + 1] ?? 0 }));
     },
     forget: async (ids) => {
       if (ids.length > 0) await server.run(FORGET, ids);

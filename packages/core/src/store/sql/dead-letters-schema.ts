@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS oxbow_dead_letter (
   at_ms       bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS oxbow_dead_letter_time_idx ON oxbow_dead_letter (at_ms, id);
+CREATE INDEX IF NOT EXISTS oxbow_dead_letter_queue_idx ON oxbow_dead_letter (queue, at_ms);
 CREATE INDEX IF NOT EXISTS oxbow_dead_letter_fingerprint_idx ON oxbow_dead_letter (fingerprint, at_ms);
 
 CREATE OR REPLACE FUNCTION oxbow_forget_dead_letters(p_ids text[]) RETURNS void

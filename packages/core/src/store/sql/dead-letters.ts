@@ -35,6 +35,12 @@ JOIN LATERAL (
 ) AS letters ON letters.count > 0
 ORDER BY letters.last_at_ms DESC`;
 
+/** $1 queues */
+const TALLY = `
+SELECT (SELECT count(*) FROM oxbow_dead_letter WHERE queue = asked.queue) AS count,
+  COALESCE(oxbow_now_ms() - (SELECT min(at_ms) FROM oxbow_dead_letter WHERE queue = asked.queue), 0) AS age_ms
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (queue, place) ORDER BY asked.place`;
+
 const PRUNE = 'SELECT oxbow_prune_dead_letters($1, $2) AS removed';
 const FORGET = 'SELECT pg_advisory_xact_lock(hashtext($2), 0), oxbow_forget_dead_letters($1)';
 const PURGE = 'SELECT oxbow_purge_dead_letters($1) AS removed';
@@ -68,6 +74,11 @@ export function sqlDeadLetters(server: SqlStoreServer): DeadLetterStore {
         lastAt: Number(last_at_ms),
         sample,
       }));
+    },
+    tally: async (queues) => {
+      if (queues.length === 0) return [];
+      const rows = await server.query<{ readonly count: string | number; readonly age_ms: string | number }>(TALLY, [queues]);
+      return rows.map(({ count, age_ms: age }) => ({ count: Number(count), oldestAgeMs: Math.max(0, Number(age)) }));
     },
     forget: async (ids) => {
       if (ids.length > 0) await server.query(FORGET, [ids, 'oxbow_dead_letter']);

@@ -1,0 +1,4 @@
+import { queueReadingsContract } from './queue-readings.contract.ts';
+import { onPostgres } from './testing/engines.ts';
+
+onPostgres(queueReadingsContract);

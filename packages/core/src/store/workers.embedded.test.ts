@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { workersContract } from './workers.contract.ts';
+
+onEmbedded(workersContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { workersContract } from './workers.contract.ts';
+
+onPostgres(workersContract);

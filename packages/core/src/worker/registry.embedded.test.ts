@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { registryContract } from './registry.contract.ts';
+
+onEmbedded(registryContract);

@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { registryContract } from './registry.contract.ts';
+
+onPostgres(registryContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { registryContract } from './registry.contract.ts';
+
+onRedis(registryContract);
