@@ -107,15 +107,15 @@ async function mixed(stage: Stage, options: WorkerOptions<unknown>, size: number
   await stage.fill('bulk', size, 0);
   const begun = performance.now();
   await stage.work(options);
-  let done = false;
+  const done = new AbortController();
   const trickle = (async () => {
-    while (!done) {
+    while (!done.signal.aborted) {
       await stage.fill('critical', 1, 0);
       await wait(5);
     }
   })();
   const end = await stage.until(() => stage.startsOf('bulk') >= size);
-  done = true;
+  done.abort();
   await trickle;
   return (size * 1000) / (end - begun);
 }

@@ -94,6 +94,7 @@ export function slotsContract(engine: TestEngine): void {
       worker.resize(here.queue, 1);
       const handles = await there.enqueueMany([undefined, undefined]);
       await until('both run', () => turnstile.inside === 3, 1000);
+      expect(worker.state.running).toHaveLength(1);
       turnstile.open();
       await Promise.all(handles.map((handle) => handle.result()));
       await other.drain();
