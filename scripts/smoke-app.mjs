@@ -10,10 +10,13 @@ import { createHealth } from '@oxbow/health';
 import { createHttp } from '@oxbow/http';
 import { createMetrics } from '@oxbow/metrics';
 import { fileResults } from '@oxbow/results';
+import { byPriority, Router } from '@oxbow/routing';
 import { z } from 'zod';
 
 const directory = await mkdtemp(join(tmpdir(), 'oxbow-smoke-results-'));
-const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }) });
+const preset = byPriority();
+const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }), ...preset.app });
+app.use(new Router({ queues: preset, rules: [{ task: 'zero*', queue: 'bulk' }], default: 'default' }));
 const double = app.task('double', {
   input: z.object({ n: z.number() }),
   run: ({ n }) => Promise.resolve(n * 2),
@@ -21,7 +24,7 @@ const double = app.task('double', {
 const zeros = app.task('zeros', { run: (size) => Buffer.alloc(size) });
 
 const metrics = createMetrics(app, { collect: 'both' });
-const worker = app.worker({ queues: { default: 5 } });
+const worker = app.worker({ ...preset.pool });
 await worker.start();
 const handle = await double.enqueue({ n: 21 });
 assert.equal(await handle.result({ timeout: '30s' }), 42);

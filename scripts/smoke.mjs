@@ -19,6 +19,7 @@ const PACKAGES = {
   http: ['dist/index.js', 'dist/index.d.ts'],
   metrics: ['dist/index.js', 'dist/index.d.ts', 'dist/exporter-main.js'],
   results: ['dist/index.js', 'dist/index.d.ts'],
+  routing: ['dist/index.js', 'dist/index.d.ts'],
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));
