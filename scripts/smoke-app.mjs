@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { createApp } from '@oxbow/core';
 import { createHttp } from '@oxbow/http';
 import { fileResults } from '@oxbow/results';
+import { tracing } from '@oxbow/tracing';
 import { z } from 'zod';
 
 const directory = await mkdtemp(join(tmpdir(), 'oxbow-smoke-results-'));
-const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }) });
+const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }) }).use(tracing());
 const double = app.task('double', {
   input: z.object({ n: z.number() }),
   run: ({ n }) => Promise.resolve(n * 2),
