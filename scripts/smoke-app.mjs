@@ -11,12 +11,14 @@ import { createHttp } from '@oxbow/http';
 import { createMetrics } from '@oxbow/metrics';
 import { fileResults } from '@oxbow/results';
 import { byPriority, Router } from '@oxbow/routing';
+import { tracing } from '@oxbow/tracing';
 import { z } from 'zod';
 
 const directory = await mkdtemp(join(tmpdir(), 'oxbow-smoke-results-'));
 const preset = byPriority();
-const app = createApp({ name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }), ...preset.app });
-app.use(new Router({ queues: preset, rules: [{ task: 'zero*', queue: 'bulk' }], default: 'default' }));
+const options = { name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }), ...preset.app };
+const router = new Router({ queues: preset, rules: [{ task: 'zero*', queue: 'bulk' }], default: 'default' });
+const app = createApp(options).use(router).use(tracing());
 const double = app.task('double', {
   input: z.object({ n: z.number() }),
   run: ({ n }) => Promise.resolve(n * 2),
