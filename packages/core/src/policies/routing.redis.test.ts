@@ -46,7 +46,7 @@ onRedis((engine) => {
     it('decides on all steps of a canvas when the run is enqueued, by what is known of them then', async () => {
       let time: 'day' | 'night' = 'day';
       const { app, calls } = routed(() => ({ queue: time }));
-      const first = app.task('first', { run: ({ n }: { readonly n: number; readonly of: string }) => void (time = 'night') ?? n });
+      const first = app.task('first', { run: ({ n }: { readonly n: number; readonly of: string }) => ((time = 'night'), n) });
       const both = app.task('both', { run: (n: number) => n });
       const last = app.task('last', { run: (all: readonly number[]) => all });
       const linked = app.task('linked', { run: () => null });
