@@ -26,7 +26,6 @@ export const router = new Router({
 
 export const app = createApp({
   name: process.env['APP'] ?? 'workers-by-priority',
-  logLevel: process.env['OXBOW_LOG_LEVEL'] ?? 'warn',
   finishedCounters: true,
   ...preset.app,
 });

@@ -10,9 +10,9 @@ const POOL_SLOTS = 12;
 
 export const roles = {
   /** Slots that only critical and high have, whatever else there is to do. Their jobs are short, and so is the drain. */
-  urgent: { ...pick(preset, 'critical', 'high').worker, drain: { soft: '10s', hard: '5s' }, shutdownTimeout: '5s' },
+  urgent: { ...pick(preset, 'critical', 'high').worker, drain: { soft: '10s', hard: '5s' }, shutdownTimeout: 5000 },
   /** One pool over all five, by weight; what a queue does not use, others do. */
-  general: { pool: { ...preset.pool.pool, slots: POOL_SLOTS }, drain: { soft: '45s', hard: '5s' }, shutdownTimeout: '5s' },
+  general: { pool: { ...preset.pool.pool, slots: POOL_SLOTS }, drain: { soft: '45s', hard: '5s' }, shutdownTimeout: 5000 },
 } as const;
 
 export type Role = keyof typeof roles;

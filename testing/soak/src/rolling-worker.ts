@@ -8,6 +8,7 @@ import type { RollingOrders } from './rolling-tasks.ts';
 
 const PROGRAM = fileURLToPath(new URL('rolling-program.js', import.meta.url));
 const EVERY_MS = 50;
+const ENDING_EVERY_MS = 5;
 const PROBE_MS = 2000;
 const LOOKS_AFTER = 3;
 
@@ -38,6 +39,14 @@ export class ProbeTally {
   }
 }
 
+export interface Ending {
+  readonly code: number | string;
+  /** From SIGTERM until somebody saw that /readyz was no longer 200. */
+  readonly unreadyMs: number;
+  /** From SIGTERM to the exit. */
+  readonly ms: number;
+}
+
 /** A process that works, and is asked for its health all the time. */
 export class RollingWorker implements AsyncDisposable {
   phase: Phase = 'starting';
@@ -49,7 +58,9 @@ export class RollingWorker implements AsyncDisposable {
   readonly #listens: Promise<string>;
   readonly #probing: Promise<void>;
   #hasExited = false;
-  /** When /readyz was no longer 200. */
+  /** When it was sent SIGTERM. */
+  #endingAt: number | undefined;
+  /** When /readyz was no longer 200, since that. */
   #unreadyAt: number | undefined;
 
   constructor(orders: RollingOrders, tally: ProbeTally) {
@@ -77,14 +88,15 @@ export class RollingWorker implements AsyncDisposable {
     if (this.#hasExited) throw new Error(`a worker ended before it was ready, with ${await this.#exited}`);
   }
 
-  /** Sends SIGTERM. Resolves to its exit code, and how long it took until /readyz was 503, and until the end. */
-  async terminate(): Promise<{ readonly code: number | string; readonly unreadyMs: number; readonly ms: number }> {
-    const startedAt = performance.now();
+  /** Sends SIGTERM. Resolves when nobody answers any more. */
+  async terminate(): Promise<Ending> {
+    const endingAt = performance.now();
+    this.#endingAt = endingAt;
     this.#child.kill('SIGTERM');
     const code = await this.#exited;
-    const ms = performance.now() - startedAt;
+    const ms = performance.now() - endingAt;
     await this.#probing;
-    return { code, ms, unreadyMs: (this.#unreadyAt ?? Infinity) - startedAt };
+    return { code, ms, unreadyMs: (this.#unreadyAt ?? Infinity) - endingAt };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,25 +108,26 @@ export class RollingWorker implements AsyncDisposable {
   async #probe(tally: ProbeTally): Promise<void> {
     const url = await Promise.race([this.#listens, this.#exited.then(() => undefined)]);
     let before: readonly string[] = [];
+    let isCounted = false;
     // A few times more behind its end: nobody answers then.
     for (let left = LOOKS_AFTER; url !== undefined && left > 0; left -= this.#hasExited ? 1 : 0) {
       const answers = await Promise.all(PROBES.map((probe) => answerOf(`${url}/${probe}`)));
-      // One that fell into a change may have answers of both phases: it counts when it is seen again.
-      if (answers.join() === before.join()) this.#count(answers, tally);
-      else if (answers[READYZ] !== '200') this.#unreadyAt ??= performance.now();
+      if (answers[READYZ] !== '200' && this.#endingAt !== undefined) this.#unreadyAt ??= performance.now();
+      // One that fell into a change has answers of both phases: what is not seen twice in a row counts for nothing.
+      const isSame = answers.join() === before.join();
+      if (isSame) for (const look of isCounted ? [answers] : [before, answers]) this.#count(look, tally);
+      isCounted = isSame;
       before = answers;
-      await wait(EVERY_MS);
+      await wait(this.#endingAt === undefined ? EVERY_MS : ENDING_EVERY_MS);
     }
   }
 
   /** Phases only go on: an answer that does not belong into the one that was reached is in the table. */
   #count(answers: readonly string[], tally: ProbeTally): void {
     const all = (answer: string): boolean => answers.every((one) => one === answer);
-    if (this.phase === 'starting' && all('200')) {
-      this.phase = 'running';
-      this.#unreadyAt = undefined;
-    } else if (this.phase === 'running' && answers[READYZ] === '503') this.phase = 'draining';
-    else if (this.phase === 'draining' && all('no answer')) this.phase = 'gone';
+    if (this.phase === 'starting' && all('200')) this.phase = 'running';
+    else if (this.phase === 'running' && answers[READYZ] === '503') this.phase = 'draining';
+    else if (this.#endingAt !== undefined && all('no answer')) this.phase = 'gone';
     for (const [at, probe] of PROBES.entries()) tally.add(this.phase, probe, answers[at] ?? '');
   }
 }

@@ -3,7 +3,7 @@ import type { App } from '@oxbow/core';
 import { readLedger, until } from '@oxbow/faults';
 import type { EngineName } from './orders.ts';
 import { openRolling, QUEUE, type RollingApp, type RollingOrders } from './rolling-tasks.ts';
-import { PHASES, PROBES, ProbeTally, RollingWorker } from './rolling-worker.ts';
+import { PHASES, PROBES, ProbeTally, RollingWorker, type Ending } from './rolling-worker.ts';
 import { Site } from './site.ts';
 
 const WORKERS = 4;
@@ -29,10 +29,8 @@ export interface RollingOptions {
   readonly say: (line: string) => void;
 }
 
-interface Restart {
-  readonly code: number | string;
-  readonly ms: number;
-  readonly unreadyMs: number;
+interface Restart extends Ending {
+  /** Jobs that ran there at SIGTERM. */
   readonly running: number;
 }
 
@@ -52,16 +50,18 @@ export async function rolling(engine: EngineName, options: RollingOptions): Prom
     await calm.result();
     const startedAt = performance.now();
     const load = new Load(opened, options.jobs);
+    await until('every worker is busy', () => load.sent > BACKLOG + WORKERS * SLOTS);
     const restarts = await crew.roll(() => load.isSent, options.restarts);
     const sent = await load.end();
     const seconds = (performance.now() - startedAt) / 1000;
-    restarts.push(...(await crew.end()));
+    const idle = await crew.end();
     const ledger = readLedger(orders.ledger);
     return report(engine, options.say, {
       ...(await look(opened.app)),
       sent: sent + 1,
       seconds,
       restarts,
+      idle,
       starts: ledger.filter(({ word }) => word === 'start').length,
       troubles: crew.troubles,
       tally,
@@ -122,7 +122,8 @@ async function terminate(worker: RollingWorker | undefined): Promise<Restart> {
 
 /** Sends a job whenever one has ended. */
 class Load {
-  #sent = 0;
+  /** So far. */
+  sent = 0;
   #ending = false;
   readonly #jobs: number;
   readonly #senders: Promise<unknown>;
@@ -130,7 +131,7 @@ class Load {
   constructor({ task }: RollingApp, jobs: number) {
     this.#jobs = jobs;
     const send = async (): Promise<void> => {
-      while (!this.#ending || !this.isSent) await (await task.enqueue(++this.#sent)).result({ timeout: WITHIN_MS });
+      while (!this.#ending || !this.isSent) await (await task.enqueue(++this.sent)).result({ timeout: WITHIN_MS });
     };
     this.#senders = Promise.all(Array.from({ length: BACKLOG }, send));
     // Told to whoever ends it.
@@ -138,14 +139,14 @@ class Load {
   }
 
   get isSent(): boolean {
-    return this.#sent >= this.#jobs;
+    return this.sent >= this.#jobs;
   }
 
   /** Resolves when all that were sent have ended, to how many those are. @throws when one has failed */
   async end(): Promise<number> {
     this.#ending = true;
     await this.#senders;
-    return this.#sent;
+    return this.sent;
   }
 }
 
@@ -162,7 +163,11 @@ interface InStore {
 
 async function look(app: App): Promise<InStore> {
   const queue = app.queue(QUEUE);
-  const { completed = 0, failed = 0, ...others } = await until('the last job is at rest', async () => {
+  const {
+    completed = 0,
+    failed = 0,
+    ...others
+  } = await until('the last job is at rest', async () => {
     const counts = await queue.getJobCounts();
     return (counts['active'] ?? 0) === 0 && counts;
   });
@@ -184,6 +189,8 @@ interface Result extends InStore {
   readonly sent: number;
   readonly seconds: number;
   readonly restarts: readonly Restart[];
+  /** The last ones, which were ended when nothing was left to do. */
+  readonly idle: readonly Restart[];
   /** Handlers that began. */
   readonly starts: number;
   readonly troubles: readonly string[];
@@ -193,8 +200,10 @@ interface Result extends InStore {
 function report(engine: EngineName, say: (line: string) => void, result: Result): { readonly passed: number; readonly failed: number } {
   const { sent, seconds, restarts, completed, failed, retried, stalled, starts, tally } = result;
   const slowest = (of: (restart: Restart) => number): string => `${Math.round(Math.max(...restarts.map(of)))} ms`;
-  const drained = restarts.reduce((sum, { running }) => sum + running, 0);
-  say('| engine | jobs | seconds | drains | jobs running at SIGTERM | succeeded | failed | attempts used | started twice | stalled | SIGTERM to /readyz 503, slowest | SIGTERM to exit, slowest |');
+  const drained = restarts.map(({ running }) => running).join(' ');
+  say(
+    '| engine | jobs | seconds | restarts | jobs running at SIGTERM | succeeded | failed | attempts used | started twice | stalled | SIGTERM to /readyz 503, slowest | SIGTERM to exit, slowest |',
+  );
   say(`|${'---|'.repeat(12)}`);
   const figures = [engine, sent, seconds.toFixed(1), restarts.length, drained, completed, failed, retried, starts - sent, stalled];
   say(`| ${[...figures, slowest(({ unreadyMs }) => unreadyMs), slowest(({ ms }) => ms)].join(' | ')} |\n`);
@@ -206,7 +215,7 @@ function report(engine: EngineName, say: (line: string) => void, result: Result)
 }
 
 function wrongIn(result: Result): readonly string[] {
-  const { sent, completed, failed, left, courses, retried, stalled, starts, restarts, troubles, tally } = result;
+  const { sent, completed, failed, left, courses, retried, stalled, starts, restarts, idle, troubles, tally } = result;
   const probes = PHASES.flatMap((phase) =>
     PROBES.flatMap((probe, at) => {
       const shown = tally.shown(phase, probe);
@@ -214,13 +223,15 @@ function wrongIn(result: Result): readonly string[] {
     }),
   );
   return [
-    ...(completed === sent && failed === 0 && left === 0 ? [] : [`of ${sent} jobs ${completed} succeeded, ${failed} failed, ${left} are left`]),
+    ...(completed === sent && failed === 0 && left === 0
+      ? []
+      : [`of ${sent} jobs ${completed} succeeded, ${failed} failed, ${left} are left`]),
     ...(retried === 0 ? [] : [`${retried} jobs used an attempt`]),
     ...(stalled === 0 ? [] : [`${stalled} jobs stalled`]),
     ...(courses.size === 1 ? [] : [`not all went as the undisturbed one: ${JSON.stringify(Object.fromEntries(courses))}`]),
     ...(starts === sent ? [] : [`${sent} jobs, and ${starts} handlers began`]),
-    ...restarts.filter(({ code }) => code !== 0).map(({ code }) => `a drained worker ended with ${code}`),
-    ...(restarts.some(({ running }) => running > 0) ? [] : ['no worker had anything to drain']),
+    ...[...restarts, ...idle].filter(({ code }) => code !== 0).map(({ code }) => `a drained worker ended with ${code}`),
+    ...restarts.filter(({ running }) => running === 0).map((_, at) => `restart ${at + 1}: the worker had nothing to drain`),
     ...troubles,
     ...probes,
   ];
