@@ -287,6 +287,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const { kind, label } = this.#engine;
     return {
       app: this.name,
+      isolated: insideChild() !== undefined,
       engine: () => {
         const { policy: evictionPolicy = 'unknown', evicts } = this.#eviction;
         const facts = this.#facts && { ...this.#facts, evictionPolicy };

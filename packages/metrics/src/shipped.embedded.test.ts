@@ -64,7 +64,7 @@ describe('what is asked', () => {
     const app = createApp({ name: uniqueName(), url: 'embedded:', logLevel: 'silent' });
     onTestFinished(() => app.close());
     const labels = new Map(
-      createMetrics(app, { collect: 'both' })
+      createMetrics(app, { collect: 'both', errors: ['TypeError'] })
         .registry.getMetricsAsArray()
         .map((metric) => [metric.name, (metric as unknown as { labelNames: readonly string[] }).labelNames]),
     );

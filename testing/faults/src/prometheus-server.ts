@@ -40,7 +40,7 @@ export class PrometheusServer implements AsyncDisposable {
     child.stderr?.on('data', (bytes: Buffer) => (this.#lines = [...this.#lines, bytes.toString()].slice(-LAST_LINES)));
   }
 
-  /** Resolves when it answers queries. */
+  /** Resolves when it answers queries. It first scrapes 5 s later: so long it waits for more targets. */
   static async started(options: PrometheusOptions): Promise<PrometheusServer> {
     const folder = await mkdtemp(join(tmpdir(), 'oxbow-prometheus-'));
     const config = join(folder, 'prometheus.json');
@@ -62,7 +62,7 @@ export class PrometheusServer implements AsyncDisposable {
   /** What an expression gives now: one entry a series. @throws with what Prometheus says of an expression that it refuses */
   async query(expression: string): Promise<readonly PromSample[]> {
     const { result } = await this.#ask<{ result: readonly Series[] }>(`query?${new URLSearchParams({ query: expression }).toString()}`);
-    return result.map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }));
+    return result.map(({ metric, value: [, value] }) => ({ labels: metric, value: toNumber(value) }));
   }
 
   /** Names of the alerts that fire now. */
@@ -105,6 +105,11 @@ interface Series {
 interface Alert {
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Infinity is `+Inf`. */
+function toNumber(text: string): number {
+  return Number(text.replace('Inf', 'Infinity'));
 }
 
 function configOf({ jobs, scrapeIntervalMs, rules = [] }: PrometheusOptions): object {

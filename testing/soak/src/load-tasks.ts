@@ -9,12 +9,16 @@ const RETRIES = 20;
 export interface LoadOrders {
   readonly url: string;
   readonly app: string;
-  /** Slots of a worker. */
+}
+
+export interface WorkerOrders extends LoadOrders {
   readonly slots: number;
+  /** Where it is scraped. */
+  readonly port: number;
 }
 
 /** The app of a load, and its one task, whose input says how its job ends. */
-export function openLoad({ url, app: name }: Pick<LoadOrders, 'url' | 'app'>): { readonly app: App; readonly task: Task<number, number> } {
+export function openLoad({ url, app: name }: LoadOrders): { readonly app: App; readonly task: Task<number, number> } {
   const app = createApp({ name, url, logLevel: 'silent', evictionPolicy: 'ignore', finishedCounters: true });
   const task = app.task('load.step', {
     queue: QUEUE,

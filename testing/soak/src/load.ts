@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Task } from '@oxbow/core';
 import { operate } from '@oxbow/core/operate';
-import { PrometheusServer, until } from '@oxbow/faults';
+import { freePort, PrometheusServer, until } from '@oxbow/faults';
 import { createMetrics } from '@oxbow/metrics';
-import { isDoomed, openLoad, QUEUE, type LoadOrders } from './load-tasks.ts';
+import { isDoomed, openLoad, QUEUE, type LoadOrders, type WorkerOrders } from './load-tasks.ts';
 import type { EngineName } from './orders.ts';
 import { Site } from './site.ts';
 
@@ -13,6 +14,7 @@ const WORKERS = 3;
 const SLOTS = 20;
 const BATCH = 1000;
 const SCRAPE_MS = 1000;
+const CACHE_MS = 500;
 const WITHIN_MS = 15 * 60_000;
 
 export interface LoadOptions {
@@ -31,40 +33,47 @@ interface Counted {
  * counters of the store must equal what was sent; those of the processes may lack what the dead one did after its last scrape.
  */
 export async function load(engine: EngineName, { jobs, say }: LoadOptions): Promise<{ readonly passed: number; readonly failed: number }> {
+  const [own = 0, ...ports] = await Promise.all(Array.from({ length: WORKERS + 1 }, freePort));
   await using site = await Site.open(engine);
-  const orders: LoadOrders = { url: site.url, app: `load_${engine}`, slots: SLOTS };
+  // It first scrapes after 5 s: the workers start meanwhile.
+  await using prometheus = await PrometheusServer.started({
+    jobs: { workers: ports.map(toTarget), producer: [toTarget(own)] },
+    scrapeIntervalMs: SCRAPE_MS,
+  });
+  const orders: LoadOrders = { url: site.url, app: `load_${engine}` };
+  const crew = ports.map((port) => new LoadWorker({ ...orders, port, slots: SLOTS }));
   const { app, task } = openLoad(orders);
-  const crew = Array.from({ length: WORKERS }, () => new LoadWorker(orders));
-  const metrics = createMetrics(app, { collect: 'both', queues: [QUEUE] });
-  const exporter = await metrics.listen({ port: 0 });
   try {
-    const targets = await Promise.all(crew.map((worker) => worker.target));
-    await using prometheus = await PrometheusServer.started({
-      jobs: { workers: targets, producer: [new URL(exporter.url).host] },
-      scrapeIntervalMs: SCRAPE_MS,
-    });
+    await createMetrics(app, { collect: 'both', queues: [QUEUE], cacheMs: CACHE_MS }).listen({ port: own });
+    await Promise.all(crew.map((worker) => worker.ready));
+    await until('all are scraped', async () => (await valueOf(prometheus, 'sum(up)')) === WORKERS + 1);
     const startedAt = performance.now();
     const ended = async (): Promise<number> => {
       const [reading] = await operate(app).readQueues([QUEUE]);
       return (reading?.finished?.completed ?? 0) + (reading?.finished?.failed ?? 0);
     };
-    const killing = until('half of the jobs have ended', async () => (await ended()) >= jobs / 2, WITHIN_MS).then(() => crew[0]?.kill());
-    for (let from = 0; from < jobs; from += BATCH) {
-      await task.enqueueMany(Array.from({ length: Math.min(BATCH, jobs - from) }, (_, at) => from + at));
-    }
-    await killing;
+    const killed = until('half of the jobs have ended', async () => (await ended()) >= jobs / 2, WITHIN_MS).then(() => crew[0]?.kill());
+    await Promise.all([killed, sendAll(task, jobs)]);
     await until('all jobs have ended', async () => (await ended()) >= jobs, WITHIN_MS);
     const tookMs = performance.now() - startedAt;
-    // Readings of the store are kept for some seconds, and scraped as they are.
-    const read = 'max(oxbow_exporter_last_success_timestamp_seconds)';
     const endedAt = Date.now() / 1000;
-    await until('Prometheus has scraped what was read after that', async () => (await valueOf(prometheus, read)) > endedAt);
-    return report({ engine, jobs, tookMs, say, prometheus });
+    const readAt = 'max(oxbow_exporter_last_success_timestamp_seconds)';
+    await until('Prometheus has scraped what was read after that', async () => (await valueOf(prometheus, readAt)) > endedAt);
+    return await report({ engine, jobs, tookMs, say, prometheus });
   } finally {
     await Promise.all(crew.map((worker) => worker.kill()));
-    await exporter.close();
     await app.close();
   }
+}
+
+async function sendAll(task: Task<number, number>, jobs: number): Promise<void> {
+  for (let from = 0; from < jobs; from += BATCH) {
+    await task.enqueueMany(Array.from({ length: Math.min(BATCH, jobs - from) }, (_, at) => from + at));
+  }
+}
+
+function toTarget(port: number): string {
+  return `127.0.0.1:${port}`;
 }
 
 interface Result extends LoadOptions {
@@ -114,23 +123,19 @@ async function valueOf(prometheus: PrometheusServer, expression: string): Promis
 
 /** A process that works and shows its metrics. */
 class LoadWorker {
-  /** Where it is scraped, `host:port`, once it works. */
-  readonly target: Promise<string>;
+  readonly ready: Promise<unknown>;
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  constructor(orders: LoadOrders) {
+  constructor(orders: WorkerOrders) {
     this.#child = spawn(process.execPath, [PROGRAM], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_NO_WARNINGS: '1', LOAD_ORDERS: JSON.stringify(orders) },
     });
     this.#exited = once(this.#child, 'exit');
-    this.target = Promise.race([
-      once(this.#child, 'message').then(([url]) => new URL(url as string).host),
-      this.#exited.then(() => Promise.reject(new Error('a worker ended before it was ready'))),
-    ]);
-    // Told to whoever waits for it; nobody may.
-    this.target.catch(() => undefined);
+    const early = this.#exited.then(() => Promise.reject(new Error('a worker ended before it was ready')));
+    this.ready = Promise.race([once(this.#child, 'message'), early]);
+    this.ready.catch(() => undefined);
   }
 
   async kill(): Promise<void> {

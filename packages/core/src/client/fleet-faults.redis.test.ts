@@ -67,12 +67,17 @@ onRedis((test) => {
       expect(worker.state.phase).toBe('running');
     });
 
-    it('names who has heard, when the answer is lost', async () => {
+    it('asks again when an answer is lost, and what was asked is done once', async () => {
       const app = withApp(test);
       const engine = openEngine(test.url, app.name);
       let paused = 0;
       const worker = { state: { id: 'mute', phase: 'running' }, pause: () => void paused++ } as unknown as Steered;
-      const lossy = { onBroadcast: engine.onBroadcast.bind(engine), broadcast: () => Promise.reject(new Error('lost')) };
+      const lost: string[] = [];
+      let losses = Infinity;
+      const lossy = {
+        onBroadcast: engine.onBroadcast.bind(engine),
+        broadcast: (message: string) => (lost.push(message) <= losses ? Promise.reject(new Error('lost')) : engine.broadcast(message)),
+      };
       const control = new RemoteControl({ id: 'mute', engine: lossy, log: silent, worker, changed: () => Promise.resolve() });
       onTestFinished(async () => {
         await control.stop();
@@ -81,7 +86,10 @@ onRedis((test) => {
       await control.start();
       await createStores(engine.storeServer).workers.beat({ id: 'mute', text: ENTRY, leaseMs: 60_000 });
       expect(await app.fleet.pause('work', { worker: 'mute', timeout: 200 })).toEqual({ answers: [], silent: ['mute'] });
-      expect(paused).toBe(1);
+      expect([paused, lost.length]).toEqual([1, 2]);
+      losses = 3;
+      expect((await app.fleet.pause('work', { worker: 'mute', timeout: 1000 })).answers).toMatchObject([{ worker: 'mute', ok: true }]);
+      expect([paused, lost.length]).toEqual([2, 4]);
     });
 
     it('refuses what nobody can do, and ends with the app', async () => {

@@ -50,6 +50,8 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
     const handle = await tasks[kind].endless.enqueue();
     const pid = await pidOf(handle.id);
     const idle = all ? [String(await (await tasks[kind].pid.enqueue()).result())] : [];
+    // Children load the module that makes the worker, and are none.
+    expect((await app.fleet.workers()).map(({ id }) => id)).toEqual([worker.state.id]);
     const ended = recordSignals(app, 'task:failed');
     const before = entries(join(folder, 'ledger'), 'shutdown').length;
     expect(await worker.drain()).toEqual({ orphans: [handle.id] });
