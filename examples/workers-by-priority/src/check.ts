@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { JobStatus } from '@oxbow/core';
 import { WorkerProcess } from './worker-process.ts';
 
-const COUNTS = { capture: 30, confirm: 30, mail: 30, preview: 30, export: 300 };
+const COUNTS = { capture: 30, confirm: 30, mail: 30, preview: 30, export: 200 };
 
 const redis = process.env['OXBOW_TEST_REDIS_URL'];
 // An app of its own: what is counted in the store stays there.

@@ -13,6 +13,6 @@ const explained = [
 ];
 for (const { queue, by, why } of explained) console.log(`${queue.padEnd(9)} ${by.padEnd(17)} ${why}`);
 
-const handles = await send({ capture: 20, confirm: 20, mail: 20, preview: 20, export: 100 });
+const handles = await send({ capture: 20, confirm: 20, mail: 20, preview: 20, export: 40 });
 console.table(waited(await ended(handles)));
 await app.close();

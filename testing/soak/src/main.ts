@@ -55,13 +55,24 @@ else for (const engine of usable) await one(engine);
 // What half-open connections would keep alive ends here.
 process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(failed === 0 && passed > 0 ? 0 : 1));
 
-function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
+async function measure(engine: EngineName): Promise<Counts> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
-  if (positionals[0] === 'load') return load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs ?? LOAD_JOBS), say });
-  if (positionals[0] === 'rolling') {
-    return rolling(engine, { jobs: sample ? 0 : Number(values.jobs ?? ROLLING_JOBS), restarts: sample ? SAMPLE_RESTARTS : RESTARTS, say });
+  const roll = async (): Promise<Counts> =>
+    rolling(engine, { jobs: sample ? 0 : Number(values.jobs ?? ROLLING_JOBS), restarts: sample ? SAMPLE_RESTARTS : RESTARTS, say });
+  if (positionals[0] === 'rolling') return roll();
+  if (positionals[0] === 'load') {
+    const counts = await load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs ?? LOAD_JOBS), say });
+    if (!sample) return counts;
+    // The sample of a rolling restart comes with it.
+    const rolled = await roll();
+    return { passed: counts.passed + rolled.passed, failed: counts.failed + rolled.failed };
   }
   if (values.large) return large(engine, { members: Number(values.members), say });
   return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
 }
