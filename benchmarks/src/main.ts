@@ -119,6 +119,7 @@ for (const engine of ['redis', 'postgres'] as const) {
 }
 for (const engine of ['redis', 'postgres'] as const) {
   rows.push(...(await alone('watched', engine, 10_000)));
+  rows.push(...(await alone('pool', engine, 10_000)));
   rows.push(...(await metered(engine)));
 }
 rows.push(...(await alone('scrape', 'redis', 200)));
@@ -217,8 +218,8 @@ async function embedded(): Promise<Row[]> {
   ];
 }
 
-/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, and it reads one queue at a time. */
-async function alone(measured: 'watched' | 'scrape', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
+/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, it reads one queue at a time, and its slots are each worker's own. */
+async function alone(measured: 'watched' | 'pool' | 'scrape', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
   const name = engine === 'redis' ? measured : `postgres-${measured}`;
   const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
   if (server === undefined || !wanted(name)) return [];

@@ -15,15 +15,16 @@ it('an unknown queue does not compile', () => {
   // @ts-expect-error -- no such queue
   pick(preset, 'critcal');
   // @ts-expect-error -- no such queue
-  new Router({ queues: preset, rules: [{ task: 'a', queue: 'critcal' }], default: 'low' });
+  void new Router({ queues: preset, rules: [{ task: 'a', queue: 'critcal' }], default: 'low' });
   // @ts-expect-error -- no such queue
-  new Router({ queues: preset, rules: [{ task: 'a', queue: 'critical' }], default: 'lwo' });
+  void new Router({ queues: preset, rules: [{ task: 'a', queue: 'critical' }], default: 'lwo' });
   // @ts-expect-error -- no such queue
-  new Router({ queues: preset, rules: [{ when: () => true, queue: () => 'critcal' }], default: 'low' });
+  void new Router({ queues: preset, rules: [{ when: () => true, queue: () => 'critcal' }], default: 'low' });
   // @ts-expect-error -- no such queue
-  new Router({ queues: ['a', 'b'], rules: [{ task: 'a', queue: 'c' }], default: 'a' });
+  void new Router({ queues: ['a', 'b'], rules: [{ task: 'a', queue: 'c' }], default: 'a' });
+  expectTypeOf(preset.names[0]).toEqualTypeOf<'critical' | 'high' | 'default' | 'low' | 'bulk' | undefined>();
   // @ts-expect-error -- a default is required
-  new Router({ queues: preset, rules: [{ task: 'a', queue: 'low' }] });
+  void new Router({ queues: preset, rules: [{ task: 'a', queue: 'low' }] });
 });
 
 it('a preset spreads into an app, its workers and its tasks, and a router is a policy', () => {

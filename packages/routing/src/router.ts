@@ -59,7 +59,7 @@ export class Router<const Name extends string = string> implements Policy {
 
   /** @throws OxbowError `invalid_options`, `unknown_queue` */
   constructor(options: RouterOptions<Name>) {
-    parseOptions(shape as z.ZodType<unknown>, options, 'Router', Object.keys(shape.shape));
+    parseOptions(shape as z.ZodType, options, 'Router', Object.keys(shape.shape));
     const { queues, rules } = options;
     this.#rules = rules.map((rule, index) => compileRule(rule, index));
     this.#default = options.default;
@@ -91,11 +91,11 @@ export class Router<const Name extends string = string> implements Policy {
   }
 
   #route(call: RouteCall): Route | undefined {
-    for (const { name, match } of this.#rules) {
-      const route = match(call);
+    for (const rule of this.#rules) {
+      const route = rule.match(call);
       if (route === undefined) continue;
       if (route.queue === undefined) return { ...route, queue: call.queue ?? this.#default };
-      if (this.#queues?.includes(route.queue) === false) throw this.#unknown(route.queue, `"${name}" leads task "${call.task}" to`);
+      if (this.#queues?.includes(route.queue) === false) throw this.#unknown(route.queue, `"${rule.name}" leads task "${call.task}" to`);
       return route;
     }
     return call.queue === undefined ? { queue: this.#default } : undefined;

@@ -70,7 +70,7 @@ const KNOWN = [...Object.keys(shape.shape), 'from', 'to', 'zone', 'days'];
 /** @throws OxbowError `invalid_options` */
 export function compileRule(rule: RouteRule, index: number): CompiledRule {
   const what = `Router: rules[${index}]`;
-  parseOptions(shape as z.ZodType<unknown>, rule, what, KNOWN);
+  parseOptions(shape as z.ZodType, rule, what, KNOWN);
   const { name = `rule ${index + 1}`, queue, priority } = rule;
   const conditions = conditionsOf(rule, what);
   const ask = forgiving(name);
@@ -140,7 +140,7 @@ function inputHas(wanted: Content): Condition {
 }
 
 function saysYes(option: string, ask: (call: RouteCall) => boolean): Condition {
-  return { test: (call) => ask(call) === true, why: (_, matched) => `its function ${option} says ${matched ? 'yes' : 'no'}` };
+  return { test: (call) => ask(call), why: (_, matched) => `its function ${option} says ${matched ? 'yes' : 'no'}` };
 }
 
 /** A rule that throws matches nothing: a mistake in a rule must not keep jobs from their queue. It is told of once. */

@@ -164,8 +164,8 @@ export interface Lane {
   readonly slots: number;
   /** How many of them are taken: by jobs, and by fetches that may bring one at any moment. More than `slots` for a while when it has shrunk. */
   readonly held: number;
-  /** All its slots are taken, and nothing else keeps it from fetching. */
-  readonly saturated: boolean;
+  /** Its last fetch has brought a job, so there may be more, and nothing but its slots keeps it from fetching. */
+  readonly hungry: boolean;
   /** Starts to fetch. Returns at once; a server that is down is waited for. */
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */

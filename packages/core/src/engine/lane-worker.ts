@@ -46,6 +46,11 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     return this.#total - (this['waiting'] === null || this.#takesAfterWait > 0 ? 0 : 1);
   }
 
+  /** The last fetch has brought a job, and nothing keeps it from another. */
+  get hungry(): boolean {
+    return this.fetches && !this['drained'];
+  }
+
   get slots(): number {
     return this.#slots;
   }

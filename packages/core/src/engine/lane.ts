@@ -98,9 +98,8 @@ export class BullLane implements Lane {
     return this.#worker.held;
   }
 
-  get saturated(): boolean {
-    const { fetches, held, slots } = this.#worker;
-    return fetches && held >= slots;
+  get hungry(): boolean {
+    return this.#worker.hungry;
   }
 
   async close(): Promise<void> {

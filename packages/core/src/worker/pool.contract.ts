@@ -54,6 +54,7 @@ export function poolContract(engine: TestEngine): void {
       await until('high has a slot at once', () => each.high.inside === 1);
       handles.push(...(await fill('low', 20)));
       await until('low has one, too', () => each.low.inside === 1);
+      await until('bulk is to have its share only', () => slots()[2] === 1);
       await end('bulk', 4);
       expect(inside()).toEqual([4, 2, 1]);
       await end('high', 3);

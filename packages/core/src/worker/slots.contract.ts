@@ -23,6 +23,8 @@ export function slotsContract(engine: TestEngine): void {
       worker.resize(here.queue, 5);
       await until('the new ones are taken', () => turnstile.inside === 5);
       expect(worker.state.queues).toEqual({ [here.queue]: 5 });
+      // It has taken no more jobs than it runs: others stay for other workers.
+      expect(await here.app.queue(here.queue).getActiveCount()).toBe(5);
       expect(worker.describe().queues).toEqual({ [here.queue]: 5 });
       turnstile.open();
       await Promise.all(handles.map((handle) => handle.result()));
@@ -92,6 +94,7 @@ export function slotsContract(engine: TestEngine): void {
       worker.resize(here.queue, 1);
       const handles = await there.enqueueMany([undefined, undefined]);
       await until('both run', () => turnstile.inside === 3, 1000);
+      expect(worker.state.running).toHaveLength(1);
       turnstile.open();
       await Promise.all(handles.map((handle) => handle.result()));
       await other.drain();

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Lane } from '../engine/engine.ts';
-import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
+import { EngineUnavailableError, LockLostError, OxbowError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
 import { ChildPool } from '../isolation/child-pool.ts';
@@ -8,8 +8,9 @@ import { ThrottledLog } from '../log.ts';
 import { publicId } from '../task/id.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { CancellationWatch } from './cancellation-watch.ts';
-import { ClockWatch } from './engine-watch.ts';
+import { Deadlines } from './deadlines.ts';
 import { Deferred } from './deferred.ts';
+import { ClockWatch } from './engine-watch.ts';
 import { FleetMember } from './fleet-member.ts';
 import { Holds } from './holds.ts';
 import { LaneWatch } from './lane-watch.ts';
@@ -30,7 +31,6 @@ export interface Drained {
 }
 
 const RETRY_OPEN_MS = 1000;
-const IDLE_CLOSE_MS = 2000;
 const START_FAILED = 2;
 
 /**
@@ -55,7 +55,7 @@ export class Worker<Deps = unknown> {
   readonly #laneWatch: LaneWatch;
   readonly #cancellations: CancellationWatch;
   readonly #stopped = new Deferred<undefined>();
-  readonly #force = new Deferred<false>();
+  readonly #deadlines: Deadlines;
   readonly #ended = new Deferred<Drained>();
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
@@ -75,6 +75,8 @@ export class Worker<Deps = unknown> {
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
+    const { softMs, hardMs } = settings;
+    this.#deadlines = new Deadlines({ running: this.#running, lanes: () => this.#slots.lanes, softMs, hardMs, errors: this.#errors });
     this.#holds = new Holds(settings.queues.keys());
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) =>
       skewed ? this.#holds.hold('clock') : this.#holds.release('clock'),
@@ -93,10 +95,15 @@ export class Worker<Deps = unknown> {
     this.#member = new FleetMember({ engine, log, leaseMs: fleet.leaseMs, workers: execution.stores.workers, tasks, worker: this });
   }
 
+  /** `<host>:<pid>:<random>`: its name in `app.fleet`. */
+  get id(): string {
+    return this.#member.id;
+  }
+
   /** @internal */
   get state(): WorkerState {
     return {
-      id: this.#member.id,
+      id: this.id,
       phase: this.#phase,
       queues: Object.fromEntries(this.#slots.queues),
       paused: this.#holds.heldFor('paused'),
@@ -135,7 +142,7 @@ export class Worker<Deps = unknown> {
    */
   async run(): Promise<void> {
     if (this.#source.idle) return;
-    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
+    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#deadlines.hurry()));
     this.#ownsProcess = true;
     try {
       await this.start().catch((error: unknown) => this.#endProcess(error));
@@ -219,6 +226,7 @@ export class Worker<Deps = unknown> {
     void this.#serve();
     this.#source.leader.enter(this.#settings.lockDurationMs);
     await Promise.race([this.#member.enter(this.#clock.offsetMs ?? 0), this.#stopped.promise]);
+    if (this.#draining !== undefined) return;
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#slots.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
   }
@@ -329,7 +337,7 @@ export class Worker<Deps = unknown> {
     const left = this.#entered ? this.#source.leader.leave() : undefined;
     const closed = Promise.all(this.#slots.lanes.map((lane) => lane.close()));
     void this.#member.changed();
-    const orphans = await this.#settle(closed);
+    const orphans = await this.#deadlines.settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
@@ -337,8 +345,8 @@ export class Worker<Deps = unknown> {
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
     else {
       // Both may use what `startup` made.
-      if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
-      await Promise.race([this.#source.settleBackground(), this.#force.promise]);
+      if (this.#resources.inUse) await this.#deadlines.endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+      await this.#deadlines.ended(this.#source.settleBackground());
     }
     const gone = this.#member.leave();
     await this.#resources.dispose();
@@ -349,34 +357,5 @@ export class Worker<Deps = unknown> {
     this.#source.log.info({ orphans: orphans.length }, 'worker drained');
     this.#ended.resolve(drained);
     return drained;
-  }
-
-  /** The two deadlines. Returns who had to be put back. */
-  async #settle(closed: Promise<unknown>): Promise<readonly string[]> {
-    // With nothing to wait for, only an engine that is away can hold a close up.
-    if (this.#running.size === 0 && !(await this.#endsWithin(closed, Math.min(IDLE_CLOSE_MS, this.#settings.softMs))))
-      return this.#abandon([]);
-    if (await this.#endsWithin(closed, this.#settings.softMs)) return [];
-    this.#running.abortAll(new ShutdownError());
-    if (await this.#endsWithin(closed, this.#settings.hardMs)) return [];
-    const orphans = await this.#running.putBackAll((error) =>
-      this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'),
-    );
-    return this.#abandon(orphans);
-  }
-
-  async #abandon(orphans: readonly string[]): Promise<readonly string[]> {
-    await Promise.all(this.#slots.lanes.map((lane) => lane.abandon()));
-    return orphans;
-  }
-
-  async #endsWithin(closed: Promise<unknown>, ms: number): Promise<boolean> {
-    const late = new Deferred<false>();
-    const timer = setTimeout(() => late.resolve(false), ms);
-    try {
-      return await Promise.race([closed.then(() => true), late.promise, this.#force.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
