@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-type Scalar = string | number | boolean | null;
+/** What a key of an input can be compared with. */
+export type Scalar = string | number | boolean | null;
 
 /** What an input has: for each key the value, one of several, or what the object under it has. */
 export interface Content {

@@ -2,9 +2,9 @@ import { OxbowError } from '@oxbow/core';
 import { z } from 'zod';
 import { nearest } from './nearest.ts';
 
-const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const satisfies readonly Day[];
 
-export type Day = (typeof DAYS)[number];
+export type Day = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
 
 /** A time of day. It may go past midnight: then it belongs to the day on which it begins. */
 export interface TimeWindow {
