@@ -8,10 +8,7 @@ import type { FamilyName } from './families.ts';
 import { resolveMetricsOptions, type MetricsApp, type MetricsOptions, type MetricsSettings } from './options.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { Registering } from './registered.ts';
-import { listen, toNodeListener, type Listening, type ListenOptions, type NodeListener } from './server.ts';
-
-/** Never rejects: what goes wrong is an answer. */
-export type MetricsHandler = (request: Request) => Promise<Response>;
+import { listen, toNodeListener, type Listening, type ListenOptions, type MetricsHandler, type NodeListener } from './server.ts';
 
 export interface Metrics {
   /** prom-client's, of this app alone: add metrics of your own, or merge it with another one. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { MetricsHandler } from './create-metrics.ts';
+
+/** Never rejects: what goes wrong is an answer. */
+export type MetricsHandler = (request: Request) => Promise<Response>;
 
 /** For `createServer`, Express, and Fastify's raw request and reply. */
 export type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;

@@ -1,5 +1,4 @@
 import { assertName } from '../task/name.ts';
-import type { Policy } from './policy.ts';
 
 /** A job that says no queue itself, before it has one. */
 export interface RouteCall {
@@ -21,8 +20,13 @@ export interface Route {
   readonly priority?: number;
 }
 
+/** A policy that may say where jobs go. */
+interface Routing {
+  readonly route?: (call: RouteCall) => Route | undefined;
+}
+
 /** What the first policy says that says something. @throws OxbowError `invalid_name`, and what a policy throws */
-export function routeOf(policies: readonly Policy[], call: RouteCall): Route | undefined {
+export function routeOf(policies: readonly Routing[], call: RouteCall): Route | undefined {
   for (const policy of policies) {
     const route = policy.route?.(call);
     if (route === undefined) continue;
