@@ -52,7 +52,9 @@ process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(
 function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
-  if (positionals[0] === 'load') return load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs), say });
+  if (positionals[0] === 'load') {
+    return load(engine, sample ? { jobs: SAMPLE_JOBS, workers: 2, say } : { jobs: Number(values.jobs), workers: 3, say });
+  }
   if (values.large) return large(engine, { members: Number(values.members), say });
   return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
 }
