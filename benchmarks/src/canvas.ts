@@ -11,8 +11,19 @@ export type CanvasCase = 'chain-100' | 'chains-200x5' | 'chord-1000' | 'group-10
 const CONCURRENCY = 50;
 const QUEUE = 'default';
 const KEPT = 100_000;
-const WARM_UP = 2;
-const REPEATS = 5;
+/** Jobs of one workload. */
+const JOBS: Readonly<Record<CanvasCase, number>> = {
+  'chain-100': 100,
+  'chains-200x5': 1000,
+  'chord-1000': 1001,
+  'group-1000': 1000,
+  'nested-8': 25,
+  'nested-8x50': 1250,
+};
+/** Both sides run so many jobs before they are measured: until then V8 compiles. A lone canvas of 25 jobs is compiled after some 40 of them. */
+const WARM_UP_JOBS = 3000;
+const MEASURED_JOBS = 2000;
+const LEAST = { warmUp: 2, repeats: 5 } as const;
 
 /** Enqueues one workload; resolves when all of it has ended. */
 type Workload = () => Promise<void>;
@@ -25,9 +36,11 @@ interface Canvases {
 /** Median of several repeats after a warm-up, in milliseconds. */
 export async function canvas(name: CanvasCase, side: SideName, url: string, app: string): Promise<Readonly<Record<string, number>>> {
   const canvases = side === 'oxbow' ? await oxbow(name, url, app) : await byHand(name, url, app);
-  for (let i = 0; i < WARM_UP; i += 1) await canvases.workload();
+  const warmUp = Math.max(LEAST.warmUp, Math.ceil(WARM_UP_JOBS / JOBS[name]));
+  const repeats = Math.max(LEAST.repeats, Math.ceil(MEASURED_JOBS / JOBS[name]));
+  for (let i = 0; i < warmUp; i += 1) await canvases.workload();
   const times: number[] = [];
-  for (let i = 0; i < REPEATS; i += 1) {
+  for (let i = 0; i < repeats; i += 1) {
     const startedAt = performance.now();
     await canvases.workload();
     times.push(performance.now() - startedAt);

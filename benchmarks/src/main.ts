@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCelery, runMeasure, startWorker } from './children.ts';
 import { freshPlace } from './place.ts';
+import type { Rival } from './sides.ts';
 
 interface Case {
   readonly name: string;
@@ -118,6 +119,7 @@ for (const engine of ['redis', 'postgres'] as const) {
 }
 for (const engine of ['redis', 'postgres'] as const) {
   rows.push(...(await alone('watched', engine, 10_000)));
+  rows.push(...(await alone('pool', engine, 10_000)));
   rows.push(...(await metered(engine)));
 }
 rows.push(...(await alone('scrape', 'redis', 200)));
@@ -140,11 +142,11 @@ function onPostgres(name: string, bar: string): string {
 }
 
 async function compareSides(one: Case, server: string): Promise<Row[]> {
-  const results: Record<'oxbow' | 'raw', Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
+  const results: Record<Rival, Readonly<Record<string, number>>[]> = { oxbow: [], raw: [] };
   const size = Math.max(100, Math.round((one.size * scale) / 100) * 100);
   const name = one.name.replace('postgres-', '');
   for (let run = 0; run < runs; run += 1) {
-    const order = run % 2 === 0 ? (['raw', 'oxbow'] as const) : (['oxbow', 'raw'] as const);
+    const order: readonly Rival[] = run % 2 === 0 ? ['raw', 'oxbow'] : ['oxbow', 'raw'];
     for (const side of order) {
       const app = `${name}-${stamp}-${run}`;
       const place = await freshPlace(server);
@@ -216,8 +218,8 @@ async function embedded(): Promise<Row[]> {
   ];
 }
 
-/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, and it reads one queue at a time. */
-async function alone(measured: 'watched' | 'scrape', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
+/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, it reads one queue at a time, and its slots are each worker's own. */
+async function alone(measured: 'watched' | 'pool' | 'scrape', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
   const name = engine === 'redis' ? measured : `postgres-${measured}`;
   const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
   if (server === undefined || !wanted(name)) return [];

@@ -19,8 +19,9 @@ import { z } from 'zod';
 const KEPT = 1000;
 const QUEUE = 'default';
 
+export type Rival = 'oxbow' | 'raw';
 /** `counted`: Oxbow that counts the jobs that have ended; `metered`: Oxbow with metrics of its process. */
-export type SideName = 'oxbow' | 'raw' | 'counted' | 'metered';
+export type SideName = Rival | 'counted' | 'metered';
 
 /** One rival, doing the same work on the same server. */
 export interface Side {

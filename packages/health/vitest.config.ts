@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     name: 'health',
     include: ['src/**/*.test.ts'],
+    globalSetup: 'src/testing/build-fixtures.ts',
     // A process for many files: opening an embedded engine takes longer than most tests run.
     isolate: false,
     testTimeout: 60_000,

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { z } from 'zod';
 import type { BackgroundSettings } from './client/background.ts';
-import type { QueueDeclaration } from './client/enqueue.ts';
+import type { QueuePriorities } from './client/enqueue.ts';
 import { OxbowError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { DEFAULT_MAX_CRASHES } from './policies/crash-limit.ts';
@@ -58,6 +58,19 @@ export interface RetentionOptions extends DeadLetterRetention {
   readonly bytes?: number;
 }
 
+/** What is kept of finished jobs in a queue. `failed` is of those that are no dead letters, `cancelled` of expired ones too. */
+export interface FinishedRetention {
+  readonly succeeded?: RetentionOptions;
+  readonly failed?: RetentionOptions;
+  readonly cancelled?: RetentionOptions;
+}
+
+/** What an app declares of a queue. */
+export interface QueueDeclaration extends QueuePriorities {
+  /** @defaultValue for each kind, the app's `retention` */
+  readonly retention?: FinishedRetention;
+}
+
 export interface AppOptions {
   /** Part of every key: two apps on one server do not see each other. */
   readonly name: string;
@@ -80,14 +93,10 @@ export interface AppOptions {
   /** How long jobs of unknown tasks wait for a worker that knows them. @defaultValue '10m' */
   readonly unknownTaskGrace?: Duration;
   /**
-   * What is kept of finished jobs, in each queue. `failed` is of those that are no dead letters, `cancelled` of expired ones too.
+   * What is kept of finished jobs, in each queue that does not say so itself.
    * @defaultValue succeeded: 24 h and 10,000; failed: 30 days; cancelled: as failed
    */
-  readonly retention?: {
-    readonly succeeded?: RetentionOptions;
-    readonly failed?: RetentionOptions;
-    readonly cancelled?: RetentionOptions;
-  };
+  readonly retention?: FinishedRetention;
   /** How long dead letters are kept, in all queues together; false: there are none. @defaultValue 14 days and 10,000 */
   readonly deadLetters?: false | DeadLetterRetention;
   /**
@@ -134,6 +143,8 @@ export interface AppSettings {
   readonly maxCrashes: number;
   readonly unknownTaskGraceMs: number;
   readonly retention: Readonly<Record<FinishedKind, KeepLimits>>;
+  /** Of queues that have their own. */
+  readonly queueRetention: ReadonlyMap<string, Readonly<Record<FinishedKind, KeepLimits>>>;
   /** Undefined: there are none. */
   readonly deadLetters: DeadLetterLimits | undefined;
   readonly redact: readonly string[];
@@ -151,6 +162,11 @@ const retention = z.strictObject({
   count: z.int().min(0).optional(),
   bytes: z.int().min(0).optional(),
 });
+const finishedRetention = z.strictObject({
+  succeeded: retention.optional(),
+  failed: retention.optional(),
+  cancelled: retention.optional(),
+});
 const limit = z.int().min(1);
 
 const resultStore = z.custom<ResultStore>(isResultStore, 'must be a result store, like those of @oxbow/results');
@@ -167,13 +183,13 @@ const results = z.union([
 const appOptions = z.strictObject({
   name: z.string(),
   url: z.string().optional(),
-  queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional() })).optional(),
+  queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional(), retention: finishedRetention.optional() })).optional(),
   limits: z.strictObject({ bytes: limit.optional(), depth: limit.optional(), keys: limit.optional() }).optional(),
   maxResultBytes: limit.optional(),
   results: results.optional(),
   maxCrashes: limit.optional(),
   unknownTaskGrace: durationOption.optional(),
-  retention: z.strictObject({ succeeded: retention.optional(), failed: retention.optional(), cancelled: retention.optional() }).optional(),
+  retention: finishedRetention.optional(),
   deadLetters: z.union([z.literal(false), z.strictObject({ age: durationOption.optional(), count: z.int().min(1).optional() })]).optional(),
   finishedCounters: z.boolean().optional(),
   background: z
@@ -198,7 +214,8 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
   const options = parseOptions(appOptions, given, 'createApp()');
   assertName('app', options.name);
   for (const queue of Object.keys(options.queues ?? {})) assertName('queue', queue);
-  const { limits, retention: keep, background } = options;
+  const { limits, background } = options;
+  const keep = toKeeps({ succeeded: { age: '24h', count: 10_000 }, failed: FAILED, ...options.retention }, 'createApp(): retention');
   const deadLetters = toLimits(options.deadLetters);
   return {
     name: options.name,
@@ -216,11 +233,12 @@ export function resolveAppOptions(given: AppOptions): AppSettings {
       options.unknownTaskGrace === undefined
         ? DEFAULT_UNKNOWN_TASK_GRACE_MS
         : parseDuration(options.unknownTaskGrace, 'createApp(): unknownTaskGrace'),
-    retention: {
-      succeeded: toKeep(keep?.succeeded ?? { age: '24h', count: 10_000 }, 'succeeded'),
-      failed: toKeep(keep?.failed ?? FAILED, 'failed'),
-      cancelled: toKeep(keep?.cancelled ?? keep?.failed ?? FAILED, keep?.cancelled === undefined ? 'failed' : 'cancelled'),
-    },
+    retention: keep,
+    queueRetention: new Map(
+      Object.entries(options.queues ?? {}).flatMap(([queue, { retention: own }]) =>
+        own === undefined ? [] : [[queue, { ...keep, ...toKeeps(own, `createApp(): queues.${queue}.retention`) }]],
+      ),
+    ),
     deadLetters,
     redact: options.redact ?? [],
     finishedCounters: options.finishedCounters ?? false,
@@ -271,9 +289,19 @@ function toLimits(given: false | Given<DeadLetterRetention> = {}): AppSettings['
   return { ageMs: Math.max(1, ageMs), count: given.count ?? DEAD_LETTERS_COUNT };
 }
 
-function toKeep({ age, count, bytes }: Given<RetentionOptions>, which: FinishedKind): KeepLimits {
+/** `cancelled` is as `failed` when nothing is said of it. */
+function toKeeps<Kind extends FinishedKind>(
+  given: { readonly [Each in Kind]?: Given<RetentionOptions> | undefined },
+  path: string,
+): { readonly [Each in Kind | 'cancelled']: KeepLimits } {
+  const { failed, cancelled = failed } = given as { readonly [Each in FinishedKind]?: Given<RetentionOptions> | undefined };
+  const all = Object.entries({ ...given, cancelled }) as readonly (readonly [FinishedKind, Given<RetentionOptions> | undefined])[];
+  return Object.fromEntries(all.flatMap(([kind, one]) => (one === undefined ? [] : [[kind, toKeep(one, `${path}.${kind}`)]]))) as never;
+}
+
+function toKeep({ age, count, bytes }: Given<RetentionOptions>, path: string): KeepLimits {
   return {
-    ...(age === undefined ? {} : { ageMs: parseDuration(age, `createApp(): retention.${which}.age`) }),
+    ...(age === undefined ? {} : { ageMs: parseDuration(age, `${path}.age`) }),
     ...(count === undefined ? {} : { count }),
     ...(bytes === undefined ? {} : { bytes }),
   };

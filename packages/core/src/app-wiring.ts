@@ -15,6 +15,7 @@ import { FlowAdder } from './execution/flow-adder.ts';
 import { PlanCache } from './execution/plan-cache.ts';
 import { Cancellations } from './policies/cancellation.ts';
 import type { Policy } from './policies/policy.ts';
+import { namedQueue, routeOf } from './policies/routing.ts';
 import { StoredResults } from './results/stored-results.ts';
 import type { SignalBus } from './signals.ts';
 import type { Stores } from './store/stores.ts';
@@ -53,6 +54,7 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),
     repeats: (name) => tasks.repeats(name),
+    route: (call) => routeOf(policies, { ...call, queue: namedQueue(tasks.get(call.task)?.queue) }),
   };
   const canvas = new CanvasClient({
     app: settings.name,
@@ -86,6 +88,6 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
     enqueueAs: (order) => enqueueChild(canvas, order),
     received: (target) => ('task' in target ? new Task(tasks.named(target.task), enqueue, handles) : signature(target.signature)),
   };
-  const fleet = new Fleet({ engine, stores, handles, closed });
+  const fleet = new Fleet({ engine, stores, handles, closed, task: (name) => tasks.get(name) });
   return { handles, canvas, runtime, enqueue, signature, fleet };
 }

@@ -125,6 +125,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     assertPolicy(policy, this.#policies);
     if (!this.#tasks.isEmpty)
       throw new OxbowError('invalid_options', `app.use("${policy.name}") must come before the first task: it owns task options.`);
+    policy.install?.({ name: this.name, queues: this.#settings.queues });
     this.#policies.push(policy as Policy);
     return this as unknown as App<Deps, Extra & Partial<Options>>;
   }
@@ -157,7 +158,7 @@ export class App<Deps = unknown, Extra extends object = object> {
         signals: this.#signals,
         log: this.log,
         policies: this.#policies,
-        retention: () => engineRetention(this.#settings, this.#tasks.all),
+        retention: (queue) => engineRetention(this.#settings, this.#tasks.all, queue),
         execution,
         leader: this.#leader,
         fleet: { leaseMs: this.#settings.leaseMs, tasks: () => this.#tasks.implemented.keys() },
@@ -286,6 +287,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     const { kind, label } = this.#engine;
     return {
       app: this.name,
+      isolated: insideChild() !== undefined,
       engine: () => {
         const { policy: evictionPolicy = 'unknown', evicts } = this.#eviction;
         const facts = this.#facts && { ...this.#facts, evictionPolicy };

@@ -19,7 +19,7 @@ interface ChoreSource {
 
 /** What one process of the app does for all. */
 export function choresOf({ settings, engine, stores, log, tasks }: ChoreSource): readonly Chore[] {
-  const { name: app, retention, deadLetters, results } = settings;
-  const janitor = createJanitor({ stores, retention, deadLetters, resultTtls: () => resultTtls(tasks()) });
+  const { name: app, retention, queueRetention, deadLetters, results } = settings;
+  const janitor = createJanitor({ stores, retention, queueRetention, deadLetters, resultTtls: () => resultTtls(tasks()) });
   return results === undefined ? [janitor] : [janitor, resultJanitor({ ...results, app, engine, log })];
 }

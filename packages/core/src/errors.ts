@@ -21,6 +21,7 @@ export const errorCodes = {
   unknown_worker: 'No running worker has the id, or serves the queue. Nobody was told anything.',
   newer_envelope: 'The job was written by a newer Oxbow: upgrade the workers.',
   malformed: 'The job carries Oxbow’s marker but cannot be read.',
+  unknown_queue: 'A route leads to a queue that the app, or the router, does not declare.',
   unknown_job: 'No such job: the id is wrong, or retention has removed it.',
   result_expired: 'The job has succeeded, and the `resultTtl` of its task is over: it is gone.',
   still_running: 'What is to be forgotten has not ended: cancel it, or wait. Nothing was removed.',

@@ -5,7 +5,9 @@ export type {
   AppOptions,
   BackgroundOptions,
   DeadLetterRetention,
+  FinishedRetention,
   FleetOptions,
+  QueueDeclaration,
   ResultStoreOptions,
   RetentionOptions,
 } from './app-options.ts';
@@ -45,7 +47,7 @@ export type {
   Tree,
 } from './canvas/tree.ts';
 export type { BackgroundCall, BackgroundCallOptions } from './client/background.ts';
-export type { EnqueueOptions, QueueDeclaration } from './client/enqueue.ts';
+export type { EnqueueOptions, QueuePriorities } from './client/enqueue.ts';
 export type { DeadLetter, DeadLetterError, DeadLetterGroup } from './client/dead-letter.ts';
 export type {
   DeadLetterListOptions,
@@ -73,7 +75,8 @@ export type { ResultStream } from './results/result-stream.ts';
 export type { Outcome } from './policies/outcome.ts';
 export type { HeldLock, HoldOptions } from './policies/app-lock.ts';
 export type { ConcurrencyOptions } from './policies/concurrency.ts';
-export type { RateLimitOptions } from './policies/rate-limit.ts';
+export type { RateLimitChange, RateLimitOptions } from './policies/rate-limit.ts';
+export type { RateLimit } from './store/rates.ts';
 export type { DeadLetterReason } from './policies/dead-letter.ts';
 export type { Delivery } from './policies/delivery.ts';
 export type { DebounceOptions } from './policies/debounce.ts';
@@ -81,7 +84,8 @@ export type { LockOptions } from './policies/lock.ts';
 export type { IdempotencyOptions } from './policies/idempotency.ts';
 export type { HeartbeatOptions } from './policies/heartbeat.ts';
 export type { IsolateOptions } from './policies/isolation.ts';
-export type { AttemptCall, EnqueueCall, Policy, Publishing } from './policies/policy.ts';
+export type { AttemptCall, EnqueueBatch, EnqueueCall, Enqueued, Policy, PolicyApp, Publishing } from './policies/policy.ts';
+export type { Route, RouteCall } from './policies/routing.ts';
 export type { ThrottleOptions } from './policies/throttle.ts';
 export type { UniqueOptions } from './policies/unique.ts';
 export type { TimeLimitOptions } from './policies/time-limits.ts';
@@ -100,7 +104,7 @@ export type { InputOf, OutputOf, Schema } from './task/schema.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 export type { BullQueue, StatementResult, Transaction } from './engine/engine.ts';
 export type { SqlExecutor } from './task/sql-executor.ts';
-export type { DrainOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
+export type { DrainOptions, PoolOptions, WorkerArguments, WorkerOptions } from './worker/settings.ts';
 export type { RunningState, WorkerPhase } from './worker/state.ts';
 export type { Drained, Worker } from './worker/worker.ts';
 export type { Logger } from './log.ts';

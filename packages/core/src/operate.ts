@@ -18,7 +18,7 @@ export type {
   Versions,
   StoreProbe,
 } from './operation.ts';
-export type { DrainState, LaneState, OverrunState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
+export type { DrainState, LaneState, OverrunState, RegistrationState, RunningState, WorkerPhase, WorkerState } from './worker/state.ts';
 export type { AttemptSignal, EndedSignal, EventLoopLag, JobSignal, SignalListener, SignalName, Signals } from './signals.ts';
 
 /** What `createApp` returned, whatever its tasks and dependencies are. */

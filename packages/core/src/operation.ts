@@ -62,6 +62,8 @@ export interface QueueReading extends EngineReading {
  */
 export interface Operation {
   readonly app: string;
+  /** In the child of an isolated task: there is no engine, and nothing to watch over. What listens in the worker's process must not listen there. */
+  readonly isolated: boolean;
   engine(): EngineState;
   /** Those that were made here, drained ones too. */
   workers(): readonly WorkerState[];

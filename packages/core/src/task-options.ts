@@ -194,7 +194,10 @@ const fn = z.custom<never>((value) => typeof value === 'function', 'must be a fu
 const policyShape = z.strictObject({
   name: z.string(),
   options: z.record(z.string(), schema).optional(),
+  install: fn.optional(),
+  route: fn.optional(),
   enqueue: fn.optional(),
+  ownTasks: z.boolean().optional(),
   run: fn.optional(),
 });
 

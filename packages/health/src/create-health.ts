@@ -1,4 +1,5 @@
 import { OxbowError } from '@oxbow/core';
+import { AppView } from './app-view.ts';
 import { graceCheck } from './grace.ts';
 import { livenessChecks, silenceLimitMs } from './liveness.ts';
 import { LoopGauge } from './loop-gauge.ts';
@@ -7,7 +8,7 @@ import { readinessChecks } from './readiness.ts';
 import { worstOf, type Check, type Checks, type HealthReport, type ProbeName } from './report.ts';
 import { answer, type Answer, type Asked } from './routes.ts';
 import { look, type Seen } from './seen.ts';
-import { listen, toNodeListener, type Listening, type ListenOptions, type NodeListener } from './server.ts';
+import { listen, resolveListenOptions, toNodeListener, type Listening, type ListenOptions, type NodeListener } from './server.ts';
 import { startupChecks } from './startup.ts';
 import { StoreWatch } from './store-watch.ts';
 
@@ -21,7 +22,7 @@ export interface Health {
   readonly listener: NodeListener;
   /**
    * A server of its own, on 127.0.0.1:9465 unless told otherwise. It keeps no process alive, answers while workers drain, and is closed with
-   * the app, as the last of it.
+   * the app, as the last of it. In the child of an isolated task it does nothing, and `url` is empty.
    * @throws OxbowError `invalid_options`; what Node's listen does, such as EADDRINUSE
    */
   listen(options?: ListenOptions): Promise<Listening>;
@@ -46,18 +47,18 @@ export function createHealth(app: HealthApp, options: HealthOptions = {}): Healt
     },
     listener: toNodeListener(async (asked) => health.answer(asked), false),
     listen: async (given = {}) => health.listen(given),
-    check: async (probe = 'healthz') => health.check(probe),
+    check: async (probe = 'healthz') => health.check(probe, true),
     close: async () => health.close(),
   };
 }
 
 const SUSPICIONS_MS = 1000;
-const LISTEN_OPTIONS = ['port', 'host', 'path'];
 
 class ProcessHealth {
   readonly #settings: HealthSettings;
   readonly #loop = new LoopGauge();
   readonly #store: StoreWatch;
+  readonly #view: AppView;
   readonly #servers = new Set<Listening>();
   readonly #suspicions: NodeJS.Timeout;
   readonly #forget: readonly (() => void)[];
@@ -67,29 +68,32 @@ class ProcessHealth {
     const { operation, app, storeCacheMs: cacheMs, storeTimeoutMs: timeoutMs } = settings;
     this.#settings = settings;
     this.#store = new StoreWatch({ probe: async () => operation.probe(), cacheMs, timeoutMs });
+    this.#view = new AppView(settings);
     this.#suspicions = setInterval(() => this.#suspect(), SUSPICIONS_MS).unref();
     this.#forget = [app.on('worker:ready', () => this.#warnOfGrace()), app.on('app:closed', async () => this.close())];
     this.#warnOfGrace();
   }
 
   async answer(asked: Asked): Promise<Answer> {
-    return answer(this.#settings, async (probe) => this.check(probe), asked);
+    return answer(this.#settings, async (probe, wide) => this.check(probe, wide), asked);
   }
 
-  async check(probe: ProbeName): Promise<HealthReport> {
+  /** @param wide - with what the whole app is doing, of `healthz`. */
+  async check(probe: ProbeName, wide: boolean): Promise<HealthReport> {
     // Nothing that is away may be waited for by what a restart follows from.
     if (probe !== 'livez' && this.#needsStore(probe)) await this.#store.look();
-    const seen = look(this.#settings, this.#loop.state, this.#store.state);
-    return this.#report(seen, CHECKS[probe](seen));
+    const seen = this.#seen;
+    const view = probe === 'healthz' && wide ? await this.#view.read(queuesOf(seen)) : {};
+    return { ...this.#report(seen, CHECKS[probe](seen)), ...view };
   }
 
   async listen(options: ListenOptions): Promise<Listening> {
-    const unknown = Object.keys(options).find((name) => !LISTEN_OPTIONS.includes(name));
-    if (unknown !== undefined || this.#closing !== undefined) {
-      const what = unknown === undefined ? 'it has been closed' : `unknown option "${unknown}". Known: ${LISTEN_OPTIONS.join(', ')}`;
-      throw new OxbowError(unknown === undefined ? 'closed' : 'invalid_options', `health.listen: ${what}.`);
-    }
-    const server = await listen(async (asked) => this.answer(asked), options);
+    this.#assertOpen();
+    const where = resolveListenOptions(options);
+    if (this.#settings.operation.isolated) return { url: '', close: () => Promise.resolve() };
+    const server = await listen(async (asked) => this.answer(asked), where);
+    if (this.#closing !== undefined) await server.close();
+    this.#assertOpen();
     const listening: Listening = {
       url: server.url,
       close: async () => {
@@ -104,6 +108,10 @@ class ProcessHealth {
   async close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new OxbowError('closed', 'health.listen: it has been closed, or its app was.');
   }
 
   async #close(): Promise<void> {
@@ -141,6 +149,7 @@ class ProcessHealth {
       status: worstOf(checks),
       state,
       ...(version === undefined ? {} : { version }),
+      ...(workers[0] === undefined ? {} : { workerId: workers[0].id }),
       uptimeSeconds: Math.round(process.uptime()),
       checks,
       drain: {
@@ -171,4 +180,8 @@ function inFlightCheck({ workers }: Seen): Checks {
   const oldestAgeMs = Math.round(Math.max(0, ...running.map(({ runningMs }) => runningMs)));
   const check: Check = { status: 'pass', count: running.length, slots, oldestAgeMs };
   return { inFlight: check };
+}
+
+function queuesOf({ workers, settings }: Seen): readonly string[] {
+  return [...new Set([...workers.flatMap(({ queues }) => Object.keys(queues)), ...settings.queues])];
 }

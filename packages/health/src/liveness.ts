@@ -11,7 +11,11 @@ export function livenessChecks(seen: Seen): Checks {
   const { settings, workers } = seen;
   const lanes = workers.flatMap((worker) => worker.lanes);
   const queues = [...new Set(lanes.map(({ queue }) => queue))];
-  const loops = queues.map((queue) => [`fetchLoop:${queue}`, fetchCheck(seen, quietest(lanes, queue))] as const);
+  const paused = new Set(workers.flatMap((worker) => worker.paused));
+  const loops = queues.map((queue) => {
+    const check = fetchCheck(seen, quietest(lanes, queue));
+    return [`fetchLoop:${queue}`, paused.has(queue) ? { ...check, paused: true } : check] as const;
+  });
   const { hungAfterMs } = settings;
   const hung =
     hungAfterMs === undefined

@@ -5,7 +5,7 @@ const RESOLUTION_MS = 20;
 const WINDOW_MS = 10_000;
 
 export interface LoopState {
-  /** How late the event loop was in the worst of a hundred looks, over the last ten to twenty seconds. */
+  /** How late the event loop was in one of a hundred looks, and at least in two, over the last ten to twenty seconds. */
   readonly p99Ms: number;
   /** Since timers last ran. */
   readonly tickAgeMs: number;
@@ -33,8 +33,12 @@ export class LoopGauge {
     this.#delays.disable();
   }
 
+  /** A loop that stood still once is no loop that does so again and again: of few looks it takes two that were late. */
   get #p99Ms(): number {
-    return this.#delays.count === 0 ? 0 : Math.max(0, this.#delays.percentile(99) / 1e6 - RESOLUTION_MS);
+    const { count } = this.#delays;
+    if (count < 2) return 0;
+    const percentile = Math.min(99, (100 * (count - 1.01)) / count);
+    return Math.max(0, this.#delays.percentile(percentile) / 1e6 - RESOLUTION_MS);
   }
 
   #tick(): void {

@@ -25,7 +25,7 @@ export interface HealthOptions {
   readonly basePath?: string;
   /** @defaultValue application/health+json */
   readonly contentType?: string;
-  /** The process does not live when the event loop is later than this in one of a hundred looks, or its timers stand still for so long. @defaultValue 1000 */
+  /** The process does not live when the event loop was later than this in one of a hundred looks, or its timers stand still for so long. @defaultValue 1000 */
   readonly eventLoopLimitMs?: number;
   /** It does not live when a lane that should fetch is not answered for longer, though the engine answers. @defaultValue 30000, or four times the wait that the server was asked for, if that is more */
   readonly fetchSilenceMs?: number;

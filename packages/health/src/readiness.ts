@@ -8,7 +8,7 @@ export function readinessChecks({ state, store, engine, workers, settings }: See
   return {
     state: stateCheck(state),
     store: storeCheck(store, engine, settings.storeMaxAgeMs),
-    ...(workers.length === 0 ? {} : { clock: clockCheck(workers) }),
+    ...(workers.length === 0 ? {} : { clock: clockCheck(workers), registration: registrationCheck(workers) }),
   };
 }
 
@@ -35,4 +35,16 @@ function clockCheck(workers: readonly WorkerState[]): Check {
   const offsetMs = offsets.reduce((worst, one) => (Math.abs(one) > Math.abs(worst) ? one : worst));
   if (!workers.some(({ clockSkewed }) => clockSkewed)) return { status: 'pass', offsetMs };
   return { status: 'fail', reason: 'this clock is off the one of the engine, so that nothing is fetched', offsetMs };
+}
+
+/** Who is not in the registry cannot be found by `app.fleet`, and others take it for dead. */
+function registrationCheck(all: readonly WorkerState[]): Check {
+  const workers = all.filter(({ phase }) => phase === 'running');
+  const ages = workers.map(({ registration }) => registration?.ageMs ?? Number.POSITIVE_INFINITY);
+  const leaseMs = workers[0]?.registration?.leaseMs;
+  const ageMs = Math.max(0, ...ages);
+  const figures = { ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : undefined, leaseMs };
+  if (workers.every(({ registration }) => registration !== undefined && registration.ageMs < registration.leaseMs))
+    return { status: 'pass', ...figures };
+  return { status: 'fail', reason: 'the registry of workers has not heard of this one for as long as its lease', ...figures };
 }

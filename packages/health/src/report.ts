@@ -1,3 +1,5 @@
+import type { FleetWorker, QueueReading } from '@oxbow/core/operate';
+
 /** Of the draft `application/health+json`. */
 export type Verdict = 'pass' | 'warn' | 'fail';
 
@@ -22,6 +24,8 @@ export interface HealthReport {
   readonly state: ProcessState;
   /** Of your program, if it was given. */
   readonly version?: string;
+  /** Of the worker, or of the first of them. */
+  readonly workerId?: string;
   readonly uptimeSeconds: number;
   readonly checks: Checks;
   readonly drain: {
@@ -30,6 +34,10 @@ export interface HealthReport {
     /** Jobs that a drain waits for. */
     readonly remaining: number;
   };
+  /** Of `healthz`: what the engine has of each queue; not there when it could not be read in time. */
+  readonly queues?: readonly QueueReading[];
+  /** Of `healthz`: the workers of the app that run now, in all processes; not there when they could not be read in time. */
+  readonly workers?: readonly FleetWorker[];
 }
 
 export function worstOf(checks: Checks): Verdict {

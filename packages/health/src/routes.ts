@@ -20,7 +20,8 @@ export interface Answer {
 const PROBES: ReadonlySet<string> = new Set<ProbeName>(['startupz', 'livez', 'readyz', 'healthz']);
 const BASE = { 'cache-control': 'no-store' };
 
-export type CheckProbe = (probe: ProbeName) => Promise<HealthReport>;
+/** @param wide - whether what the whole app is doing is shown, too. */
+export type CheckProbe = (probe: ProbeName, wide: boolean) => Promise<HealthReport>;
 
 /** Never rejects: what goes wrong is an answer. */
 export async function answer(settings: HealthSettings, check: CheckProbe, asked: Asked): Promise<Answer> {
@@ -41,7 +42,7 @@ async function route(settings: HealthSettings, check: CheckProbe, asked: Asked):
   const verbose = searchParams.has('verbose');
   const refused = verbose ? await refusedBy(settings, asked) : undefined;
   if (refused !== undefined) return refused;
-  const report = await check(name as ProbeName);
+  const report = await check(name as ProbeName, verbose);
   return {
     status: report.status === 'fail' ? 503 : 200,
     headers: { ...BASE, 'content-type': settings.contentType },

@@ -29,5 +29,6 @@ function stateOf(phase: AppPhase, all: readonly WorkerState[], engine: EngineSta
   const workers = all.filter((worker) => worker.phase !== 'drained');
   if (workers.length === 0) return 'stopped';
   if (workers.every((worker) => worker.phase === 'draining')) return 'draining';
-  return workers.some((worker) => worker.phase === 'new' || worker.phase === 'starting') ? 'starting' : 'running';
+  if (workers.some((worker) => worker.phase === 'new' || worker.phase === 'starting')) return 'starting';
+  return workers.every(({ queues, paused }) => Object.keys(queues).every((queue) => paused.includes(queue))) ? 'paused' : 'running';
 }

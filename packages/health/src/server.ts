@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
+import { OxbowError } from '@oxbow/core';
 import type { Answer, Asked } from './routes.ts';
 
 /** For `createServer`, Express, and Fastify's raw request and reply. */
@@ -39,6 +40,22 @@ export function toNodeListener(answer: Answers, trusted: boolean): NodeListener 
       response.writeHead(status, headers).end(body);
     });
   };
+}
+
+/** @throws OxbowError `invalid_options` */
+export function resolveListenOptions(options: ListenOptions): ListenOptions {
+  const unknown = Object.keys(options).find((name) => !['port', 'host', 'path'].includes(name));
+  if (unknown !== undefined) throw invalid(`unknown option "${unknown}". Known: port, host, path`);
+  const { port, host, path } = options;
+  if (path !== undefined && (port !== undefined || host !== undefined)) throw invalid('give path, or port and host, but not both');
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    throw invalid('port must be a number from 0 to 65535');
+  if (path === '' || host === '') throw invalid('path and host must not be empty');
+  return options;
+}
+
+function invalid(what: string): OxbowError {
+  return new OxbowError('invalid_options', `health.listen: ${what}.`);
 }
 
 /** Does not keep the process alive. @throws what Node's listen does */

@@ -22,9 +22,9 @@ function workerCheck(workers: readonly WorkerState[]): Check {
   return { status: 'fail', reason: 'no fetch of these queues has been answered yet', count: workers.length, waitsFor };
 }
 
-/** Its queues of which no fetch was answered. One that drains has no more to wait for. */
-function unheard({ phase, queues, lanes }: WorkerState): readonly string[] {
+/** Its queues of which no fetch was answered. One that drains, or is paused, has nothing to wait for. */
+function unheard({ phase, queues, lanes, paused }: WorkerState): readonly string[] {
   if (phase === 'draining' || phase === 'drained') return [];
   if (lanes.length === 0) return Object.keys(queues);
-  return lanes.filter(({ fetched }) => !fetched).map(({ queue }) => queue);
+  return lanes.filter(({ fetched, queue }) => !fetched && !paused.includes(queue)).map(({ queue }) => queue);
 }

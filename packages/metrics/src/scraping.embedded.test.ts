@@ -99,7 +99,7 @@ onEmbedded((engine) => {
       expect((await fetch(`${own.url}/ops/metrics`)).headers.get('content-type')).toMatch(/^text\/plain/u);
       expect((await fetch(`${own.url}/`)).status).toBe(404);
       await own.close();
-      await expect(fetch(`${own.url}/ops/metrics`)).rejects.toThrow();
+      await expect(fetch(`${own.url}/ops/metrics`)).rejects.toThrow('fetch failed');
       const mounted = createServer(express().use('/ops', metrics.listener)).listen(0, '127.0.0.1');
       onTestFinished(() => void mounted.close());
       await until('it listens', () => mounted.listening);

@@ -1,5 +1,6 @@
 import { InvalidCanvasError } from '../errors.ts';
 import { parseDuration } from '../task/duration.ts';
+import { withStart } from './input.ts';
 import { membersOf } from './nodes.ts';
 import { COLLECT, type Fork, type NodeIndex, type Plan, type Scope } from './plan.ts';
 import { isDraftCall, PlanNodes, type DraftCall, type Mutable, type Part } from './plan-nodes.ts';
@@ -11,8 +12,20 @@ export interface CompileSettings {
   task(name: string): { readonly queue: string; readonly attempts: number; readonly lone?: string | undefined } | undefined;
   /** BullMQ's priority of a job on a queue. @throws OxbowError `invalid_options` when the queue has none and one is given */
   priority(queue: string, priority: number | undefined): number | undefined;
+  /** Where a job goes that says no queue itself; what is left out is as without it. */
+  route?(call: StepCall): { readonly queue?: string; readonly priority?: number } | undefined;
+  /** When the canvas counts as enqueued, in ms. @defaultValue now */
+  readonly at?: number;
   /** A signature gives the task more than one attempt. @throws OxbowError `invalid_options` */
   repeats?(task: string): void;
+}
+
+/** A step as it is known before anything runs. */
+export interface StepCall {
+  readonly task: string;
+  readonly input: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly at: number;
 }
 
 const MAX_PLAN_BYTES = 8 * 1024 * 1024;
@@ -21,10 +34,10 @@ const DEFAULT_QUEUE = 'default';
 type Inherited = Omit<SignatureOptions, 'delay' | 'expires'>;
 
 /** What reaches only the first jobs of a canvas. */
-type Start = Pick<SignatureOptions, 'delay' | 'expires'>;
+type Start = Pick<SignatureOptions, 'delay' | 'expires'> & { readonly input?: unknown };
 
 /**
- * A canvas as its jobs. Pure; the same tree and settings give the same plan.
+ * A canvas as its jobs. Pure, but for the time that jobs may be routed by; the same tree and settings give the same plan.
  *
  * @param options - reach every job without its own; `delay` reaches the first ones. `expires` is the caller's business.
  * @param input - what the first calls still lack.
@@ -41,6 +54,7 @@ export function compileReplacement(tree: Tree, settings: CompileSettings, home: 
 
 class Compiler {
   readonly #settings: CompileSettings;
+  readonly #at: number;
   readonly #nodes = new PlanNodes();
   readonly #scopes: Scope[] = [];
   /** Around the part that is being compiled. */
@@ -54,12 +68,13 @@ class Compiler {
 
   constructor(settings: CompileSettings, home: string = DEFAULT_QUEUE) {
     this.#settings = settings;
+    this.#at = settings.at ?? Date.now();
     this.#home = home;
   }
 
   compile(tree: Tree, options: SignatureOptions, input: unknown, collects: boolean): Plan {
     const { delay, expires: _deadline, ...inherited } = options;
-    const part = this.#part(tree, inherited, delay === undefined ? {} : { delay });
+    const part = this.#part(tree, inherited, { ...(delay === undefined ? {} : { delay }), ...(input === undefined ? {} : { input }) });
     const root = this.#root(part, inherited, collects);
     if (input !== undefined) this.#start(part.entry);
     this.#house();
@@ -109,7 +124,9 @@ class Compiler {
       );
     const attempts = options.retry?.attempts ?? facts.attempts;
     if ((options.retry?.attempts ?? 1) > 1) this.#settings.repeats?.(tree.task);
-    const call = this.#call(tree.task, options.queue ?? facts.queue, options);
+    const route = options.queue === undefined ? this.#route(tree, options, start) : undefined;
+    const priority = options.priority ?? route?.priority;
+    const call = this.#call(tree.task, options.queue ?? route?.queue ?? facts.queue, priority === undefined ? {} : { priority });
     if (attempts > 1 || facts.attempts > 1) call.shape.attempts = attempts;
     if (options.headers !== undefined) call.shape.headers = options.headers;
     if (start.delay !== undefined) call.shape.delayMs = parseDuration(start.delay, `signature of "${tree.task}": delay`);
@@ -121,6 +138,12 @@ class Compiler {
     if (tree.links !== undefined && tree.links.length > 0) call.l = this.#plans(tree.links, options, call.shape.queue);
     if (tree.errors !== undefined && tree.errors.length > 0) call.e = this.#plans(tree.errors, options, call.shape.queue);
     return this.#nodes.single(call);
+  }
+
+  #route(tree: TaskTree, { headers = {} }: Inherited, start: Start): ReturnType<NonNullable<CompileSettings['route']>> {
+    const isFed = start.input !== undefined && tree.immutable !== true;
+    const input = isFed ? withStart(tree.input, tree.receive, start.input) : tree.input;
+    return this.#settings.route?.({ task: tree.task, input, headers, at: this.#at });
   }
 
   #chain(tree: ChainTree, options: Inherited, start: Start): Part {
@@ -235,14 +258,14 @@ class Compiler {
   }
 
   #plans(trees: readonly Tree[], options: Inherited, home: string): readonly Plan[] {
-    return distinct(trees.map((tree) => new Compiler(this.#settings, home).compile(tree, options, undefined, false)));
+    return distinct(trees.map((tree) => new Compiler({ ...this.#settings, at: this.#at }, home).compile(tree, options, undefined, false)));
   }
 
   #queueFrom(at: NodeIndex): string {
     return this.#nodes.firstTask(at)?.shape.queue ?? this.#home;
   }
 
-  #call(task: string, queue: string, options: Inherited): DraftCall {
+  #call(task: string, queue: string, options: Pick<Inherited, 'priority'>): DraftCall {
     const priority = this.#settings.priority(queue, options.priority);
     return { shape: { task, queue, ...(priority === undefined ? {} : { priority }) }, within: this.#lenient.at(-1) };
   }

@@ -15,6 +15,7 @@ import { newRunId } from '../task/id.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { parse, type Schema } from '../task/schema.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
+import type { EnqueuedAs } from './enqueue.ts';
 import type { HandleSource } from './handle.ts';
 import { Run } from './run.ts';
 import { isThere, transactionsOf } from './transaction.ts';
@@ -42,9 +43,10 @@ export class CanvasClient implements CanvasRunner {
     this.#settings = settings;
   }
 
-  plan(written: Tree, input: unknown, given: SignatureOptions | undefined): Plan {
+  plan(written: Tree, input: unknown, given: SignatureOptions | undefined, at: number = Date.now()): Plan {
     const { tree, options } = withGiven(written, given);
-    const { limits, compile: settings } = this.#settings;
+    const { limits } = this.#settings;
+    const settings = { ...this.#settings.compile, at };
     if (input !== undefined) encodePayload(input, 'input', limits);
     const plan = compile(tree, settings, options, input);
     const queue = options?.queue ?? this.#settings.someQueue();
@@ -55,12 +57,12 @@ export class CanvasClient implements CanvasRunner {
   }
 
   enqueue(tree: Tree, input: unknown, options: SignatureOptions | undefined, tx: SqlExecutor | undefined): Promise<RunHandle> {
-    return this.enqueueAs({ id: newRunId(), again: false, tx }, tree, input, options);
+    return this.enqueueAs({ id: newRunId(), at: Date.now(), again: false, tx }, tree, input, options);
   }
 
   /** @param again - a run of this id may have been enqueued before: then nothing is added. */
   async enqueueAs(
-    { id, again, tx }: { readonly id: string; readonly again: boolean; readonly tx: SqlExecutor | undefined },
+    { id, at, again, tx }: EnqueuedAs & { readonly again: boolean; readonly tx: SqlExecutor | undefined },
     written: Tree,
     input: unknown,
     given: SignatureOptions | undefined,
@@ -68,7 +70,7 @@ export class CanvasClient implements CanvasRunner {
     const { tree, options } = withGiven(written, given);
     const { engine, flows, handles } = this.#settings;
     if (tx !== undefined) transactionsOf(engine, 'enqueue of a canvas: tx');
-    const run = subRun(this.plan(tree, input, options), id);
+    const run = subRun(this.plan(tree, input, options, at), id);
     const expires = options?.expires ?? (tree.type === 'task' ? undefined : tree.options?.expires);
     const delay = options?.delay ?? tree.options?.delay;
     await this.#checkInputs(tree, input);

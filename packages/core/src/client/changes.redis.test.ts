@@ -7,7 +7,8 @@ onRedis((engine) => {
   cutChangesContract(engine, async (app) => {
     const client = new Redis(engine.url);
     const list = (await client.client('LIST')) as string;
-    for (const [, id = ''] of list.matchAll(new RegExp(`^id=(\\d+) .* name=oxbow:${app}:`, 'gmu'))) await client.client('KILL', 'ID', id);
+    for (const [, id = ''] of list.matchAll(new RegExp(`^id=(\\d+) .* name=\\{?oxbow:${app}[:}]`, 'gmu')))
+      await client.client('KILL', 'ID', id);
     client.disconnect();
   });
 });

@@ -2,16 +2,17 @@ import { z } from 'zod';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { encodeHeaders, encodeInput, rewritten } from '../policies/enqueue-wrapping.ts';
+import { batchOf, encodeHeaders, encodeInput, rewritten } from '../policies/enqueue-wrapping.ts';
 import { claimOf } from '../policies/idempotency.ts';
 import type { EnqueueCall, Policy } from '../policies/policy.ts';
+import { namedQueue, routeOf } from '../policies/routing.ts';
 import { uniqueKey, uniquenessOf, type Uniqueness } from '../policies/uniqueness.ts';
 import type { SignalBus } from '../signals.ts';
 import type { Stores } from '../store/stores.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from '../task/duration.ts';
 import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
-import { newJobId } from '../task/id.ts';
+import { newJobId, publicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
 import type { PayloadLimits } from '../task/payload.ts';
@@ -31,7 +32,7 @@ export interface EnqueueOptions {
   readonly priority?: number;
   /** Not started within this long of being ready (or by this moment): the job ends as `expired`. */
   readonly expires?: Duration | Date;
-  /** @defaultValue the task's queue */
+  /** Wins over what policies route by. @defaultValue where a policy routes it, else the task's queue */
   readonly queue?: string;
   /** Short strings that travel with the job; `ctx.headers` has them. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -49,8 +50,8 @@ export interface EnqueueOptions {
   readonly tx?: SqlExecutor;
 }
 
-/** What an app declares of a queue. */
-export interface QueueDeclaration {
+/** What an enqueue must know of a queue. */
+export interface QueuePriorities {
   /** Jobs carry a priority; those without one get 5. @defaultValue false */
   readonly priorities?: boolean;
 }
@@ -60,7 +61,7 @@ export interface EnqueueSettings {
   readonly stores: Stores;
   readonly signals: SignalBus;
   readonly limits: PayloadLimits;
-  readonly queues: ReadonlyMap<string, QueueDeclaration>;
+  readonly queues: ReadonlyMap<string, QueuePriorities>;
   readonly policies: readonly Policy[];
   /** What signatures of this app's tasks are run by. */
   readonly canvas: CanvasRunner;
@@ -90,14 +91,14 @@ export function prepareJob(
   task: TaskDefinition,
   input: unknown,
   options: EnqueueOptions | undefined,
-  id: string = newJobId(),
+  as?: EnqueuedAs,
 ): Prepared | Promise<Prepared> {
   const refuse = (error: unknown): never => {
     tellRefusal(settings.signals, { task: task.name, queue: typeof options?.queue === 'string' ? options.queue : task.queue }, error);
     throw error;
   };
   try {
-    const prepared = prepare(settings, task, { input, options, id });
+    const prepared = prepare(settings, task, { input, options, as });
     return prepared instanceof Promise ? prepared.catch(refuse) : prepared;
   } catch (error) {
     return refuse(error);
@@ -107,15 +108,22 @@ export function prepareJob(
 interface Asked {
   readonly input: unknown;
   readonly options: EnqueueOptions | undefined;
-  readonly id: string;
+  readonly as: EnqueuedAs | undefined;
 }
 
-function prepare(settings: EnqueueSettings, task: TaskDefinition, { input, options, id }: Asked): Prepared | Promise<Prepared> {
+function prepare(settings: EnqueueSettings, task: TaskDefinition, { input, options, as }: Asked): Prepared | Promise<Prepared> {
   const given = options === undefined ? NO_OPTIONS : parseOptions(enqueueOptions, options, `enqueue of "${task.name}"`);
   if (given.tx !== undefined) transactionsOf(settings.engine, `enqueue of "${task.name}": tx`);
   const checked = task.input === undefined ? undefined : parse(task.input, input, task.name);
-  if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given, id));
-  return write(settings, task, input, given, id);
+  if (checked instanceof Promise) return checked.then(() => write(settings, task, input, given, as));
+  return write(settings, task, input, given, as);
+}
+
+/** What is computed of a job, so that it is the same when its enqueue is repeated. */
+export interface EnqueuedAs {
+  readonly id: string;
+  /** When it counts as enqueued by those that route it. */
+  readonly at: number;
 }
 
 export interface Prepared {
@@ -135,15 +143,18 @@ export interface PreparedUnique {
   readonly rejects: boolean;
 }
 
-function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, id: string): Prepared {
-  const queue = options.queue ?? task.queue;
-  if (options.queue !== undefined) assertName('queue', queue);
+function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, options: EnqueueOptions, as?: EnqueuedAs): Prepared {
   const timestamp = Date.now();
+  const headers = options.headers ?? {};
+  const { id, at } = as ?? { id: newJobId(), at: timestamp };
+  if (options.queue !== undefined) assertName('queue', options.queue);
+  const call = { task: task.name, queue: namedQueue(task.queue), input, headers, at };
+  const route = options.queue === undefined ? routeOf(settings.policies, call) : undefined;
+  const queue = options.queue ?? route?.queue ?? task.queue;
   const uniqueness = uniquenessOf(task);
   const delayMs = delayOf(options, timestamp, task.name) || (uniqueness?.delayMs ?? 0);
-  const priority = priorityOf(options.priority, queue, settings.queues.get(queue));
+  const priority = priorityOf(options.priority ?? route?.priority, queue, settings.queues.get(queue));
   const attempts = options.attempts ?? (task.retry.attempts > 1 ? task.retry.attempts : undefined);
-  const headers = options.headers ?? {};
   const { idempotencyKey: key, tx } = options;
   const inputText = encodeInput(input, settings.limits);
   const claim = claimOf(task, { input, key });
@@ -159,8 +170,8 @@ function write(settings: EnqueueSettings, task: TaskDefinition, input: unknown, 
     ...(attempts === undefined ? {} : { attempts }),
   };
   const unique = uniqueness === undefined ? undefined : prepareUnique(uniqueness, task.name, input);
-  const call = { task: task.name, queue, input, headers, options: task.extra };
-  return { queue, job, call, task, key, claim, unique, tx };
+  const seen = { id: publicId(id, queue), task: task.name, queue, input, headers, options: task.extra };
+  return { queue, job, call: seen, task, key, claim, unique, tx };
 }
 
 function prepareUnique(uniqueness: Uniqueness, task: string, input: unknown): PreparedUnique {
@@ -196,13 +207,20 @@ function expiresAt(expires: EnqueueOptions['expires'], readyAt: number): number 
 }
 
 /** BullMQ's priority of a job on a queue: 1 is first; a job without a priority would go before all that have one. */
-export function priorityOf(priority: number | undefined, queue: string, declaration: QueueDeclaration | undefined): number | undefined {
+export function priorityOf(priority: number | undefined, queue: string, declaration: QueuePriorities | undefined): number | undefined {
   if (declaration?.priorities === true) return 10 - (priority ?? DEFAULT_PRIORITY);
   if (priority === undefined) return undefined;
   throw new OxbowError(
     'invalid_options',
     `Queue "${queue}" has no priorities: declare it with createApp({ queues: { ${JSON.stringify(queue)}: { priorities: true } } }), or leave priority out.`,
   );
+}
+
+/** Jobs of one call, told so to policies. */
+export function together({ policies }: EnqueueSettings, prepared: readonly Prepared[]): readonly Prepared[] {
+  if (policies.length === 0) return prepared;
+  const batch = batchOf(prepared.map(({ call }) => call));
+  return prepared.map((one) => ({ ...one, call: { ...one.call, batch } }));
 }
 
 /** A prepared job whose input or headers a policy has changed; they are checked and written again. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import type { Engine } from '../engine/engine.ts';
 import { callMessage, toAnswer, type Answer, type Command } from '../fleet/message.ts';
@@ -31,6 +32,9 @@ export interface FleetCall {
   readonly timeoutMs: number;
 }
 
+/** A broadcast, or an answer, may be lost: who is silent is told again after this, then after twice as long, and so on. It is done once. */
+const AGAIN_MS = 500;
+
 /**
  * Tells workers something. Resolves when all who are expected have answered, or the time is over.
  * @param closed - of the app. @throws EngineUnavailableError; the reason of `closed`
@@ -43,13 +47,16 @@ export async function callFleet(
   if (expected.length === 0) return { answers: [], silent: [] };
   const call = nanoid();
   const silent = new Set(expected);
+  const answered = new Set<string>();
   const answers: FleetAnswer[] = [];
   let begun = performance.now();
-  let done: () => void = () => undefined;
-  const complete = new Promise<void>((resolve) => (done = resolve));
+  const over = new AbortController();
+  const done = (): void => over.abort();
   const hear = (message: string): void => {
     const answer = toAnswer(message);
-    if (answer?.call !== call) return;
+    // One that was asked again may answer twice.
+    if (answer?.call !== call || answered.has(answer.worker)) return;
+    answered.add(answer.worker);
     answers.push(toFleetAnswer(answer, performance.now() - begun));
     silent.delete(answer.worker);
     if (silent.size === 0) done();
@@ -60,7 +67,8 @@ export async function callFleet(
   try {
     begun = performance.now();
     await engine.broadcast(callMessage({ call, ...(only ? { to: expected } : {}), command }));
-    await complete;
+    for (let ms = Math.min(AGAIN_MS, timeoutMs / 2); await passes(ms, over.signal); ms *= 2)
+      await engine.broadcast(callMessage({ call, to: [...silent], command })).catch(() => undefined);
   } finally {
     clearTimeout(timer);
     closed.removeEventListener('abort', done);
@@ -68,6 +76,11 @@ export async function callFleet(
   }
   closed.throwIfAborted();
   return { answers, silent: [...silent] };
+}
+
+/** False: it was over before. */
+async function passes(ms: number, over: AbortSignal): Promise<boolean> {
+  return wait(ms, true, { signal: over }).catch(() => false);
 }
 
 function toFleetAnswer({ worker, error, endsProcess }: Answer, latencyMs: number): FleetAnswer {

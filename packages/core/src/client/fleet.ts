@@ -3,8 +3,12 @@ import type { Engine } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { fromText, type FleetWorker } from '../fleet/fleet-worker.ts';
 import type { Command } from '../fleet/message.ts';
+import { settingsOf } from '../policies/capability.ts';
+import { parseRateLimitChange, rateLimit, type RateLimitChange } from '../policies/rate-limit.ts';
+import type { RateLimit } from '../store/rates.ts';
 import type { Stores } from '../store/stores.ts';
 import type { CancelOptions } from '../task/cancel-options.ts';
+import type { TaskDefinition } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { parsePublicId } from '../task/id.ts';
 import { assertName } from '../task/name.ts';
@@ -26,13 +30,15 @@ export interface FleetStats extends FleetReply {
 
 export interface FleetSource {
   readonly engine: Engine;
-  readonly stores: Pick<Stores, 'workers'>;
+  readonly stores: Pick<Stores, 'workers' | 'rates'>;
+  readonly task: (name: string) => TaskDefinition | undefined;
   readonly handles: HandleSource;
   /** Aborts when the app is closed. */
   readonly closed: AbortSignal;
 }
 
 const PAGE = 200;
+const MAX_SLOTS = 1000;
 const TIMEOUT_MS = 2000;
 const MOST_TIMEOUT_MS = 600_000;
 
@@ -102,7 +108,18 @@ export class Fleet {
     assertName('queue', queue);
     const everywhere = this.#parse('resume', options).worker === undefined;
     if (everywhere) await this.#source.engine.setPaused(queue, false);
-    return this.#call('resume', { kind: 'resume', queue }, options, everywhere ? (worker) => queue in worker.queues : undefined);
+    return this.#call('resume', { kind: 'resume', queue }, options, everywhere ? queue : undefined);
+  }
+
+  /**
+   * How many jobs of the queue run at a time, in each of the workers that serve it, or in those of `worker`, as long as they run: `worker.resize`. A
+   * worker that was made with a `pool` refuses.
+   */
+  async resize(queue: string, slots: number, options?: FleetCallOptions): Promise<FleetReply> {
+    assertName('queue', queue);
+    if (!Number.isInteger(slots) || slots < 1 || slots > MAX_SLOTS)
+      throw new OxbowError('invalid_options', `app.fleet.resize(): slots must be a whole number from 1 to ${MAX_SLOTS}.`);
+    return this.#call('resize', { kind: 'resize', queue, slots }, options, queue);
   }
 
   /** Workers drain: they end as after `worker.drain()`. An answer says that the drain has begun; who has drained is no longer among `workers()`. */
@@ -122,6 +139,29 @@ export class Fleet {
   async cancel(id: string, options?: string | CancelOptions): Promise<boolean> {
     const { jobId, queue } = parsePublicId(id);
     return new JobHandle(this.#source.handles, queue, jobId).cancel(options);
+  }
+
+  /**
+   * How often jobs of a task that has a `rateLimit` may start, for each of its keys and on every worker, those that start later too, until it is changed
+   * again; `undefined`: what the task itself says. It counts from the next start on. A job that was put back already comes at the time that it was given,
+   * and starts then if the new limit lets it.
+   * @throws OxbowError `unknown_task` for one that this app does not declare; `invalid_options`, also for a task without `rateLimit`
+   */
+  async rateLimit(task: string, limit: RateLimitChange | undefined): Promise<void> {
+    const definition = this.#source.task(task);
+    if (definition === undefined)
+      throw new OxbowError('unknown_task', `app.fleet.rateLimit(): this app declares no task "${task}"; a contract will do.`);
+    if (settingsOf(definition, rateLimit) === undefined)
+      throw new OxbowError('invalid_options', `app.fleet.rateLimit(): task "${task}" has no rateLimit, so its jobs ask for none.`);
+    await this.#source.stores.rates.override(
+      task,
+      limit === undefined ? undefined : parseRateLimitChange(limit, 'app.fleet.rateLimit(): limit'),
+    );
+  }
+
+  /** The limits that `rateLimit` has set, by task. */
+  async rateLimits(): Promise<ReadonlyMap<string, RateLimit>> {
+    return this.#source.stores.rates.overrides();
   }
 
   /**
@@ -145,19 +185,17 @@ export class Fleet {
     return { worker: typeof worker === 'string' ? [worker] : worker, timeoutMs };
   }
 
-  /** @param about - which of all workers; undefined: every one. */
-  async #call(
-    name: string,
-    command: Command,
-    options: FleetCallOptions | undefined,
-    about?: (worker: FleetWorker) => boolean,
-  ): Promise<FleetReply> {
+  /** @param queue - told to none but those that serve it, or are named. */
+  async #call(name: string, command: Command, options: FleetCallOptions | undefined, queue?: string): Promise<FleetReply> {
     const { engine, closed } = this.#source;
     const { worker: wanted, timeoutMs } = this.#parse(name, options);
     const registered = await this.workers();
     if (wanted !== undefined) assertKnown(wanted, registered);
-    const expected = wanted ?? registered.filter((worker) => about?.(worker) ?? true).map(({ id }) => id);
-    return callFleet(engine, { command, expected, only: wanted !== undefined || about !== undefined, timeoutMs }, closed);
+    const about = queue === undefined ? registered : registered.filter(({ queues }) => Object.hasOwn(queues, queue));
+    if (command.kind === 'resize' && wanted === undefined && about.length === 0)
+      throw new OxbowError('unknown_worker', `No running worker serves the queue "${command.queue}".`);
+    const expected = wanted ?? about.map(({ id }) => id);
+    return callFleet(engine, { command, expected, only: wanted !== undefined || queue !== undefined, timeoutMs }, closed);
   }
 }
 

@@ -64,6 +64,7 @@ async function wrapped(settings: EnqueueSettings, policies: readonly Policy[], p
   let sent: Sent = { place: { queue: prepared.queue, id: prepared.job.id }, created: false };
   await wrapEnqueue(policies, prepared.call, async (last) => {
     sent = await add(settings, last === prepared.call ? prepared : rewrite(settings, prepared, last));
+    return { id: publicId(sent.place.id, sent.place.queue), created: sent.created, replayed: sent.replay !== undefined };
   });
   return sent;
 }

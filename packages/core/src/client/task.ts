@@ -6,7 +6,7 @@ import { OxbowError } from '../errors.ts';
 import type { TaskContext } from '../execution/context.ts';
 import type { TaskDefinition } from '../task/definition.ts';
 import { refuseTransaction } from '../task/sql-executor.ts';
-import { prepareJob, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
+import { prepareJob, together, type EnqueuedAs, type EnqueueOptions, type EnqueueSettings, type Prepared } from './enqueue.ts';
 import { JobHandle, type HandleSource } from './handle.ts';
 import { send } from './send.ts';
 
@@ -54,8 +54,8 @@ export class Task<In, Result> {
   }
 
   /** @internal `enqueue` under an id of the caller's choosing: an id that exists is left as it is. */
-  async enqueueAs(id: string, input: unknown, options?: EnqueueOptions): Promise<JobHandle<Result>> {
-    return this.#send(await prepareJob(this.#settings, this.#definition, input, options, id));
+  async enqueueAs(as: EnqueuedAs, input: unknown, options?: EnqueueOptions): Promise<JobHandle<Result>> {
+    return this.#send(await prepareJob(this.#settings, this.#definition, input, options, as));
   }
 
   /** Celery's short form: enqueue with no options. @throws as `enqueue` */
@@ -79,7 +79,7 @@ export class Task<In, Result> {
         `enqueueMany of "${this.name}": an idempotencyKey is of one job. Let the task's own key function make them.`,
       );
     const prepared = await Promise.all(Array.from(inputs, async (input) => prepareJob(this.#settings, this.#definition, input, options)));
-    const settled = await Promise.allSettled(prepared.map((one) => this.#send(one)));
+    const settled = await Promise.allSettled(together(this.#settings, prepared).map((one) => this.#send(one)));
     const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
     if (refused.length === 1 || (refused.length > 0 && options?.tx !== undefined)) throw refused[0] as Error;
     if (refused.length > 1)

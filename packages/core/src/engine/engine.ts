@@ -141,6 +141,8 @@ export interface LaneOptions {
   readonly onStalled: (jobId: string) => void;
   /** The lock of a job that is running here could not be renewed: another worker may start it. */
   readonly onLockLost: (jobId: string) => void;
+  /** A job has started or ended, or a fetch has an answer: `held` may have changed. */
+  readonly onSlots?: (() => void) | undefined;
 }
 
 /** What a watchdog sees of a lane. */
@@ -158,6 +160,12 @@ export interface LanePulse {
 export interface Lane {
   readonly queue: string;
   readonly pulse: LanePulse;
+  /** How many jobs may run here at a time. */
+  readonly slots: number;
+  /** How many of them are taken: by jobs, and by fetches that may bring one at any moment. More than `slots` for a while when it has shrunk. */
+  readonly held: number;
+  /** Its last fetch has brought a job, so there may be more, and nothing but its slots keeps it from fetching. */
+  readonly hungry: boolean;
   /** Starts to fetch. Returns at once; a server that is down is waited for. */
   start(): void;
   /** Resolves when the connections are up and the first fetch can happen. */
@@ -165,6 +173,11 @@ export interface Lane {
   /** Stops fetching for a while, before it has started too; running jobs go on. A job that is fetched all the same is put back. */
   pause(): void;
   resume(): void;
+  /**
+   * Changes its slots, at once; 0: it fetches nothing. Jobs that run go on, and none starts until fewer run than there are slots: one that a
+   * wait brings later is put back without using an attempt. A fetch that was on its way counts as a job that runs.
+   */
+  resize(slots: number): void;
   /** Stops fetching for good; resolves when no job runs here and the connections are closed. */
   close(): Promise<void>;
   /** Puts a running job back at the head of its queue without using an attempt. Its late verdict is ignored. */

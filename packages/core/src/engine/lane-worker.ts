@@ -19,8 +19,11 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   #fetched = false;
   #answers = 0;
   #blockMs = 0;
+  #slots = 0;
+  #takesAfterWait = 0;
   #guard: LaneGuard | undefined;
   #lost: LostFetches | undefined;
+  #onSlots: (() => void) | undefined;
 
   /** Grows with every answer of the server to a fetch. */
   get answers(): number {
@@ -35,6 +38,35 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   /** True while an answer to a fetch is to come, or a new one: nothing holds the fetch loop up. */
   get fetches(): boolean {
     return this.running && !this.paused && this.closing === undefined && !this['isRateLimited']();
+  }
+
+  /** Jobs, and fetches that may bring one at any moment: never less than what runs. A wait for a job is none. */
+  get held(): number {
+    // BullMQ takes a fetch for one that waits until the job that it has waited for is there.
+    return this.#total - (this['waiting'] === null || this.#takesAfterWait > 0 ? 0 : 1);
+  }
+
+  /** The last fetch has brought a job, and nothing keeps it from another. */
+  get hungry(): boolean {
+    return this.fetches && !this['drained'];
+  }
+
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** Takes effect at once. What runs goes on; with 0 slots it must be paused, too. */
+  resize(slots: number): void {
+    const isFull = this.#total >= this.#slots;
+    this.#slots = slots;
+    this.concurrency = Math.max(1, slots);
+    // The loop of a full worker waits for the end of a job.
+    if (isFull) this['mainLoopQueue']?.add(Promise.resolve());
+  }
+
+  /** Calls it whenever a job has started or ended, or a fetch has an answer. */
+  countedBy(onSlots: () => void): void {
+    this.#onSlots = onSlots;
   }
 
   /** Shows the guard every renewal. */
@@ -66,42 +98,34 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       this.#fetched = false;
       return NO_JOB;
     }
+    const take = (): Promise<FetchedJob> => super.moveToActive(token, name);
+    const waited = this['waiting'] === null ? 0 : 1;
+    this.#takesAfterWait += waited;
     try {
-      const job = await this.#fetching(() => super.moveToActive(token, name));
+      const job = await this.#fetching(this.#isOver ? () => putBack(take, token) : take);
       this.#answers++;
       this.#failures = 0;
       this.#blockMs = 0;
       this.#fetched = job !== NO_JOB;
-      return this.paused && this.#fetched ? await this.#giveBack(job, token) : job;
+      return job;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
       this.#failures++;
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
+    } finally {
+      this.#takesAfterWait -= waited;
+      this.#onSlots?.();
     }
-  }
-
-  /**
-   * A fetch that was on its way when the worker was paused has brought a job: others get it, and are woken for it. One that cannot be put back is
-   * run.
-   */
-  async #giveBack(job: FetchedJob, token: string): Promise<FetchedJob> {
-    try {
-      await job.moveToWait(token);
-    } catch (error) {
-      this.emit('error', error as Error);
-      return job;
-    }
-    this.#fetched = false;
-    this.#lost?.release(job);
-    return NO_JOB;
   }
 
   override async processJob(job: FetchedJob, token: string, fetchNext?: () => boolean): Promise<void | FetchedJob> {
+    this.#onSlots?.();
     try {
       return await super.processJob(job, token, fetchNext);
     } finally {
       this.#lost?.release(job);
+      this.#onSlots?.();
     }
   }
 
@@ -123,6 +147,15 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     return this.#fetching(() => super.handleFailed(error, ...rest));
   }
 
+  get #total(): number {
+    return this['mainLoopQueue']?.numTotal() ?? 0;
+  }
+
+  /** It waited for a job while it was paused, or lost the slot that the job was to have. */
+  get #isOver(): boolean {
+    return this.paused || this.#total > this.#slots;
+  }
+
   #fetching(fetch: () => Promise<FetchedJob>): Promise<FetchedJob> {
     return this.#lost === undefined ? fetch() : this.#lost.during(fetch, isAnswer);
   }
@@ -138,6 +171,13 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     await this.lockManager.close();
     await this.backend.close(true);
   }
+}
+
+/** A job that has come too late to start here. Its marker woke nobody else: to give it back is what does. */
+async function putBack(take: () => Promise<FetchedJob>, token: string): Promise<FetchedJob> {
+  const job = await take();
+  if (job !== NO_JOB) await job.moveToWait(token);
+  return NO_JOB;
 }
 
 /** Puts it where its children are waited for, or back into its queue when they have all ended. Returns what tells BullMQ so. */

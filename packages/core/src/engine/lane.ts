@@ -37,6 +37,8 @@ export class BullLane implements Lane {
   readonly #driver: LaneDriver;
   #guard: LaneGuard | undefined;
   #lost: LostFetches | undefined;
+  #started = false;
+  #paused = false;
 
   constructor(options: LaneOptions, driver: LaneDriver) {
     this.queue = options.queue;
@@ -48,6 +50,8 @@ export class BullLane implements Lane {
       toWorkerOptions(options, driver.workerOptions()),
       driver.backend,
     );
+    this.#worker.resize(options.concurrency);
+    if (options.onSlots !== undefined) this.#worker.countedBy(options.onSlots);
     this.#worker.on('error', options.onError);
     this.#worker.on('stalled', options.onStalled);
     this.#worker.on('completed', (job) => this.#ended(job));
@@ -61,6 +65,8 @@ export class BullLane implements Lane {
     this.#guard = this.#guardLocks();
     if (this.#guard !== undefined) this.#worker.guardedBy(this.#guard);
     this.#searchLostFetches();
+    this.#started = true;
+    if (!this.#fetches) this.#worker.pause(true).catch(this.#options.onError);
     this.#worker.run().catch(this.#options.onError);
   }
 
@@ -69,11 +75,31 @@ export class BullLane implements Lane {
   }
 
   pause(): void {
-    this.#worker.pause(true).catch(this.#options.onError);
+    this.#paused = true;
+    this.#heed();
   }
 
   resume(): void {
-    this.#worker.resume().catch(this.#options.onError);
+    this.#paused = false;
+    this.#heed();
+  }
+
+  resize(slots: number): void {
+    const fetched = this.#fetches;
+    this.#worker.resize(slots);
+    if (fetched !== this.#fetches) this.#heed();
+  }
+
+  get slots(): number {
+    return this.#worker.slots;
+  }
+
+  get held(): number {
+    return this.#worker.held;
+  }
+
+  get hungry(): boolean {
+    return this.#worker.hungry;
   }
 
   async close(): Promise<void> {
@@ -83,8 +109,8 @@ export class BullLane implements Lane {
   }
 
   get pulse(): LanePulse {
-    const { answers, blockMs, fetches, concurrency } = this.#worker;
-    return { answers, blockMs, running: this.#running.size, fetches: fetches && this.#running.size < concurrency };
+    const { answers, blockMs, fetches, slots } = this.#worker;
+    return { answers, blockMs, running: this.#running.size, fetches: fetches && this.#running.size < slots };
   }
 
   reconnect(): void {
@@ -102,6 +128,16 @@ export class BullLane implements Lane {
     this.#lost?.close();
     await this.#worker.abandon();
     await this.#guard?.release();
+  }
+
+  get #fetches(): boolean {
+    return !this.#paused && this.#worker.slots > 0;
+  }
+
+  /** Before the start BullMQ's worker takes it for one. */
+  #heed(): void {
+    if (!this.#started) return;
+    (this.#fetches ? this.#worker.resume() : this.#worker.pause(true)).catch(this.#options.onError);
   }
 
   #guardLocks(): LaneGuard | undefined {

@@ -137,7 +137,8 @@ export function createBackendFactory({ prefix, version, connect }: BackendOption
     const client = opts.connection as Redis;
     const keys = new QueueKeys(prefix);
     const connection = new Connection(client, { shared: true, blocking: false });
-    const reader = withBlockingConnection ? connect(`${client.options.connectionName}:${name}`) : undefined;
+    // BullMQ's name for it, by which `queue.getWorkers()` finds workers.
+    const reader = withBlockingConnection ? connect(`${prefix}:${Buffer.from(name).toString('base64')}`) : undefined;
     const blocking = reader && new Connection(reader, { shared: false, blocking: true });
     const clients = [client, ...(reader === undefined ? [] : [reader])] as const;
     return new LeanRedisBackend(

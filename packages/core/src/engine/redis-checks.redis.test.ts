@@ -81,6 +81,10 @@ withOwnRedis('what a Redis server is checked for', () => {
     expect(Math.abs(offsetMs + FIVE_MINUTES_MS)).toBeLessThan(10_000);
     await child.told('worker:ready');
     const app = withApp(on(server.url), { name: config.app });
+    // The registry goes by the server's clock.
+    const [seen] = await app.fleet.workers();
+    expect(seen).toMatchObject({ state: 'running', clockSkewed: true });
+    expect(Math.abs((seen?.startedAt.getTime() ?? 0) - Date.now())).toBeLessThan(30_000);
     const id = await child.enqueue('note', 1);
     // A worker with the right time takes what comes later, and the skewed one has taken nothing.
     const sane = new FixtureProcess({ ...config, ledger: `${ledger}.sane` });

@@ -17,6 +17,8 @@ onRedis((engine) => {
     const list = (await redis.client('LIST')) as string;
     return list.split('\n').flatMap((line) => {
       const [, id = '', name = ''] = /^id=(\d+) .*? name=(\S*)/u.exec(line) ?? [];
+      const lane = name.startsWith(`{oxbow:${app}}:q:`);
+      if (lane) return [{ id, name: `worker:${Buffer.from(name.slice(`{oxbow:${app}}:q:`.length), 'base64').toString()}` }];
       return name.startsWith(`oxbow:${app}:`) ? [{ id, name: name.slice(`oxbow:${app}:`.length) }] : [];
     });
   };

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { LastChance } from '../policies/crash-limit.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import { once } from '../policies/once.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { AttemptCall, Policy } from '../policies/policy.ts';
 import type { DeadLetterLimits } from '../store/dead-letters.ts';
 import type { SignalBus } from '../signals.ts';
 import type { LeaseOwner } from '../store/leases.ts';
@@ -46,6 +46,8 @@ export interface Attempt {
   /** Of a job of a run. */
   canvas: CanvasJob | undefined;
   context: AttemptContext | undefined;
+  /** As policies have seen it. */
+  call: AttemptCall | undefined;
   /** The schema's input form, then its output form. */
   input: unknown;
   /** The input in the form that producers give. */
@@ -109,6 +111,7 @@ export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt
     envelope: undefined,
     canvas: undefined,
     context: undefined,
+    call: undefined,
     input: undefined,
     given: undefined,
     replayed: false,
@@ -145,7 +148,7 @@ export function policyStep(policy: Policy, wrap: NonNullable<Policy['run']>): St
     name: policy.name,
     run: async (attempt, next) => {
       const outcome: unknown = await wrap(
-        toCall(attempt),
+        (attempt.call ??= toCall(attempt)),
         once(policy.name, () => next(attempt)),
       );
       if (isOutcome(outcome)) return outcome;
@@ -168,15 +171,17 @@ function isOutcome(value: unknown): value is Outcome {
   return typeof value === 'object' && value !== null && 'kind' in value && Object.hasOwn(KINDS, value.kind as PropertyKey);
 }
 
-function toCall(attempt: Attempt): Parameters<NonNullable<Policy['run']>>[0] {
+function toCall(attempt: Attempt): AttemptCall {
   const { job, context, definition, input } = attempt;
   return {
     id: context?.id ?? job.id,
     task: job.name,
     queue: job.queue,
     attempt: job.attemptsMade + 1,
+    runId: context?.runId,
     headers: context?.headers ?? {},
     input,
     options: definition?.extra ?? {},
+    bindLog: (fields) => context?.bindLog(fields),
   };
 }

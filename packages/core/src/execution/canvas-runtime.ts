@@ -24,6 +24,8 @@ export interface CanvasRuntime {
 
 export interface EnqueueOrder {
   readonly id: string;
+  /** When the job was enqueued that gives it: the same for all its attempts. */
+  readonly at: number;
   /** A task, or a signature. */
   readonly target: unknown;
   /** What its `enqueue` takes. */

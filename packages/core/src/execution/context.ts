@@ -127,6 +127,7 @@ export class AttemptContext implements TaskContext {
   readonly #settings: ContextParts['settings'];
   readonly #states: ReadonlySet<string>;
   #log: Logger | undefined;
+  #logFields: Readonly<Record<string, unknown>> = {};
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
   #progress: ProgressWriter | undefined;
@@ -170,8 +171,14 @@ export class AttemptContext implements TaskContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#settings.log.child({ task: this.name, job: this.id, attempt: this.attempt });
+    this.#log ??= this.#settings.log.child({ task: this.name, job: this.id, attempt: this.attempt, ...this.#logFields });
     return this.#log;
+  }
+
+  /** All that is logged from now on has these fields, too. */
+  bindLog(fields: Readonly<Record<string, unknown>>): void {
+    this.#logFields = { ...this.#logFields, ...fields };
+    this.#log = this.#log?.child(fields);
   }
 
   get signal(): AbortSignal {
@@ -281,8 +288,8 @@ export class AttemptContext implements TaskContext {
 
   enqueue(target: unknown, ...args: readonly unknown[]): Promise<{ readonly id: string }> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
-    const { id, attemptsStarted } = this.#job;
-    return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, target, args, again: attemptsStarted > 1 });
+    const { id, attemptsStarted, timestamp: at } = this.#job;
+    return this.#settings.canvas.enqueueAs({ id: `${id}c${this.#enqueued++}`, at, target, args, again: attemptsStarted > 1 });
   }
 
   get #shown(): ProgressWriter {

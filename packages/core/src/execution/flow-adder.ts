@@ -1,13 +1,14 @@
 import type { ActiveJob, Addition, Engine, FlowJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
-import { rewritten, wrapTogether } from '../policies/enqueue-wrapping.ts';
-import type { EnqueueCall, Policy, Publishing } from '../policies/policy.ts';
+import { batchOf, rewritten, wrapTogether } from '../policies/enqueue-wrapping.ts';
+import type { AttemptCall, EnqueueCall, Policy, Publishing } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import { decodeEnvelope, type Envelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
 import { announce } from './announcement.ts';
+import { readCanvasJob } from './canvas-job.ts';
 
 export interface FlowAdderSource {
   readonly engine: Pick<Engine, 'addFlow' | 'transactions'>;
@@ -18,14 +19,13 @@ export interface FlowAdderSource {
   readonly optionsOf: (task: string) => EnqueueCall['options'];
 }
 
-/** A job by whose end others are added. */
+/** An attempt by whose end others are added. */
 export interface Publisher {
   readonly job: Pick<ActiveJob, 'id' | 'queue' | 'name'>;
   readonly envelope: Envelope | undefined;
+  /** As policies have seen it. */
+  readonly call: AttemptCall | undefined;
 }
-
-/** Names of Oxbow's own tasks begin with it. */
-const OWN = 'oxbow.';
 
 /** How jobs of runs come into the engine: through the policies that wrap enqueues, in one atomic add; and then this process is told. */
 export class FlowAdder {
@@ -82,19 +82,23 @@ export class FlowAdder {
     send: (jobs: readonly FlowJob[]) => Promise<void>,
   ): Promise<void> {
     const { limits } = this.#source;
-    const own = flow.filter(({ name }) => !name.startsWith(OWN));
-    const publishing = from === undefined ? {} : { from: describe(from) };
-    const calls = own.map((job) => ({ ...this.#toCall(job), ...publishing }));
-    const add = async (last: readonly EnqueueCall[]): Promise<void> => {
-      const changed = new Map(own.map((job, i) => [job, toJob(job, calls[i] as EnqueueCall, last[i] as EnqueueCall, limits)]));
-      await send(flow.map((job) => changed.get(job) ?? job));
+    const alone = flow.map((job) => this.#toCall(job));
+    const together = {
+      ...(from === undefined ? {} : { from: describe(from) }),
+      ...(flow.length === 1 ? {} : { batch: batchOf(alone) }),
     };
-    await (calls.length === 0 ? add([]) : wrapTogether(policies, calls, add));
+    const calls = alone.map((call) => ({ ...call, ...together }));
+    await wrapTogether(policies, calls, (last) =>
+      send(flow.map((job, i) => toJob(job, calls[i] as EnqueueCall, last[i] as EnqueueCall, limits))),
+    );
   }
 
-  #toCall({ name, queue, data }: FlowJob): EnqueueCall {
-    const { input, headers } = decodeEnvelopeOf(data);
-    return { task: name, queue, input, headers, options: this.#source.optionsOf(name) };
+  #toCall(job: FlowJob): EnqueueCall {
+    const { id, name, queue, data } = job;
+    const { input, headers, canvas } = decodeEnvelopeOf(data);
+    const read = canvas === undefined ? undefined : readCanvasJob(job, canvas);
+    const run = read?.kind === 'canvas' ? { runId: publicId(read.canvas.root.id, read.canvas.root.queue) } : {};
+    return { id: publicId(id, queue), task: name, queue, input, headers, options: this.#source.optionsOf(name), ...run };
   }
 }
 
@@ -104,11 +108,12 @@ function toJob(job: FlowJob, call: EnqueueCall, last: EnqueueCall, limits: Paylo
   return last === call ? job : { ...job, data: rewritten(job.data, last, limits) };
 }
 
-function describe({ job, envelope }: Publisher): Publishing {
-  return { id: publicId(job.id, job.queue), task: job.name, headers: envelope?.headers ?? {} };
+function describe({ job, envelope, call }: Publisher): Publishing {
+  const attempt = call === undefined ? {} : { attempt: call };
+  return { id: publicId(job.id, job.queue), task: job.name, headers: envelope?.headers ?? {}, ...attempt };
 }
 
-function decodeEnvelopeOf(data: string): Pick<EnqueueCall, 'input' | 'headers'> {
+function decodeEnvelopeOf(data: string): Envelope {
   const decoded = decodeEnvelope(JSON.parse(data));
   if (decoded.kind !== 'envelope') throw new Error('A job of a run has an envelope.');
   return decoded.envelope;

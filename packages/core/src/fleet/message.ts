@@ -6,12 +6,14 @@ export type Command =
   /** Beats, so that the registry has what is true now. */
   | { readonly kind: 'stats' }
   | { readonly kind: 'pause' | 'resume'; readonly queue?: string | undefined }
+  | { readonly kind: 'resize'; readonly queue: string; readonly slots: number }
   /** null: what it was at first. */
   | { readonly kind: 'logLevel'; readonly level: string | null };
 
 const command: z.ZodType<Command> = z.union([
   z.object({ kind: z.enum(['ping', 'stats', 'drain', 'shutdown']) }),
   z.object({ kind: z.enum(['pause', 'resume']), queue: z.string().optional() }),
+  z.object({ kind: z.literal('resize'), queue: z.string(), slots: z.number() }),
   z.object({ kind: z.literal('logLevel'), level: z.string().nullable() }),
 ]);
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Attempt } from '../execution/attempt.ts';
 import type { AttemptContext } from '../execution/context.ts';
 import { toError } from '../execution/failure.ts';
@@ -38,7 +39,9 @@ export class ForwardedCalls {
     this.#app = app;
     this.#steps = new ForwardedSteps(this.#context);
     this.#context.signal.addEventListener('abort', this.#abort);
-    child.listen({ message: (message) => this.#hear(message), died: (error) => this.#take()?.reject(error) });
+    // What it asks for is done in the asynchronous context of the attempt, not of whoever started the child.
+    const hear = AsyncResource.bind((message: FromChild) => this.#hear(message));
+    child.listen({ message: hear, died: (error) => this.#take()?.reject(error) });
   }
 
   /** One at a time. Rejects with what the handler threw, or with IsolatedTaskDiedError. */

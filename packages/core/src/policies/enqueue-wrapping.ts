@@ -2,28 +2,36 @@ import { OxbowError } from '../errors.ts';
 import { encodeEnvelope, type StoredClaim } from '../task/envelope.ts';
 import { encodePayload, type PayloadLimits } from '../task/payload.ts';
 import { once } from './once.ts';
-import type { EnqueueCall, Policy } from './policy.ts';
+import type { EnqueueBatch, EnqueueCall, Enqueued, Policy } from './policy.ts';
 
 const MAX_HEADERS_BYTES = 16_384;
 
-type Add = (last: EnqueueCall) => Promise<void>;
+/** Names of Oxbow's own tasks begin with it. */
+const OWN = 'oxbow.';
+
+type Add = (last: EnqueueCall) => Promise<Enqueued>;
+type Wrapped = (call: EnqueueCall) => Promise<unknown>;
 
 /** One enqueue through the policies that wrap it, outer to inner; `add` gets what they made of it. */
-export function wrapEnqueue(policies: readonly Policy[], call: EnqueueCall, add: Add): Promise<void> {
-  const chain = policies.reduceRight<Add>(
+export async function wrapEnqueue(policies: readonly Policy[], call: EnqueueCall, add: Add): Promise<void> {
+  // Of one that is added nowhere, because a policy did not call `next`.
+  let end: Enqueued = { id: call.id, created: false, replayed: false };
+  const chain = policies.reduceRight<Wrapped>(
     (next, policy) => (current) => {
       let changed = current;
       const proceed = once(policy.name, () => next(changed));
-      return (
-        policy.enqueue?.(current, (given) => {
-          changed = given;
-          return proceed();
-        }) ?? Promise.resolve()
-      );
+      const follow = async (given: EnqueueCall): Promise<Enqueued> => {
+        changed = given;
+        await proceed();
+        return end;
+      };
+      return policy.enqueue?.(current, follow) ?? Promise.resolve();
     },
-    add,
+    async (last) => {
+      end = await add(last);
+    },
   );
-  return chain(call);
+  await chain(call);
 }
 
 /**
@@ -41,10 +49,12 @@ export async function wrapTogether(
   const added = new Promise<void>((resolve) => (open = resolve));
   added.catch(() => undefined);
   const wrapped = calls.map(async (call, i) => {
-    await wrapEnqueue(policies, call, (changed) => {
+    const wrapping = call.task.startsWith(OWN) ? policies.filter(({ ownTasks }) => ownTasks === true) : policies;
+    await wrapEnqueue(wrapping, call, async (changed) => {
       last[i] = changed;
       if (++arrived === calls.length) open(add(last));
-      return added;
+      await added;
+      return { id: call.id, created: true, replayed: false };
     });
     if (last[i] === undefined)
       throw new OxbowError('invalid_options', `A policy has not called next() for a job of task "${call.task}", which is part of a run.`);
@@ -60,6 +70,12 @@ export async function wrapTogether(
     throw error;
   }
   if (calls.length > 0) await added;
+}
+
+/** What policies are told of enqueues that belong together. */
+export function batchOf(calls: readonly Pick<EnqueueCall, 'queue' | 'task'>[]): EnqueueBatch {
+  const [queues, tasks] = [calls.map(({ queue }) => queue), calls.map(({ task }) => task)];
+  return { size: calls.length, queues: [...new Set(queues)], tasks: [...new Set(tasks)] };
 }
 
 /** The data of a job with the input and headers that policies gave it. @throws SerializationError */

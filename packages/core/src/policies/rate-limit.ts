@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { OxbowError } from '../errors.ts';
+import type { RateLimit } from '../store/rates.ts';
+import { parseOptions } from '../task/options.ts';
 import type { Capability } from './capability.ts';
 import { ownerOf } from './hold.ts';
 import { storeKey } from './key.ts';
@@ -24,35 +26,42 @@ export interface RateLimitOptions<Input> {
   readonly burst?: number;
 }
 
-interface RateLimitSettings {
+interface RateLimitSettings extends RateLimit {
   readonly key: (input: never) => string;
-  readonly limit: number;
-  readonly perMs: number;
-  readonly burst: number;
 }
 
+/** A limit without the key that it is of: what it is changed to while workers run. */
+export type RateLimitChange = Omit<RateLimitOptions<never>, 'key'>;
+
 const count = z.int().min(1).max(1_000_000);
+const rate = { limit: count, per: durationOption, burst: count.optional() };
 
 const schema: z.ZodType<RateLimitOptions<never>> = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
-  limit: count,
-  per: durationOption,
-  burst: count.optional(),
+  ...rate,
 }) as z.ZodType<RateLimitOptions<never>>;
+
+const change: z.ZodType<RateLimitChange> = z.strictObject(rate) as z.ZodType<RateLimitChange>;
+
+/** @throws OxbowError `invalid_options` */
+export function parseRateLimitChange(given: unknown, what: string): RateLimit {
+  return toLimit(parseOptions(change, given, what), what);
+}
+
+function toLimit({ limit, per, burst = limit }: RateLimitChange, option: string): RateLimit {
+  const perMs = parseDuration(per, `${option}.per`);
+  if (perMs < 1) throw new OxbowError('invalid_options', `${option}.per must be at least 1 ms.`);
+  return { limit, perMs, burst };
+}
 
 export const rateLimit: Capability<RateLimitOptions<never>, RateLimitSettings> = {
   option: 'rateLimit',
   schema,
-  resolve: ({ key, limit, per, burst = limit }, task) => {
-    const option = `task "${task}": rateLimit.per`;
-    const perMs = parseDuration(per, option);
-    if (perMs < 1) throw new OxbowError('invalid_options', `${option} must be at least 1 ms.`);
-    return { key, limit, perMs, burst };
-  },
-  run: async (call, { key, ...rate }, next) => {
+  resolve: ({ key, ...given }, task) => ({ key, ...toLimit(given, `task "${task}": rateLimit`) }),
+  run: async (call, { key, ...limit }, next) => {
     const { job, input, stores } = call;
     const turn = `${ownerOf(job)}#${job.attemptsMade}`;
-    const request = { key: storeKey('rate', key(input as never)), turn, ...rate };
+    const request = { key: storeKey('rate', key(input as never)), turn, task: call.task.name, ...limit };
     const delayMs = await stores.rates.take(request).catch(putBackWhenAway);
     if (delayMs === 0) return next();
     if (typeof delayMs === 'object') return delayMs;

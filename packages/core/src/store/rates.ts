@@ -1,13 +1,17 @@
-/** How often jobs with one key may start. */
-export interface RateRequest {
-  /** As storeKey makes it. */
-  readonly key: string;
-  /** Which start of which job it is: asked for again, it is the same one. */
-  readonly turn: string;
+export interface RateLimit {
   readonly limit: number;
   readonly perMs: number;
   /** How many may start at once after a pause. */
   readonly burst: number;
+}
+
+/** How often jobs with one key may start, unless there is an override for their task. */
+export interface RateRequest extends RateLimit {
+  /** As storeKey makes it. */
+  readonly key: string;
+  /** Which start of which job it is: asked for again, it is the same one. */
+  readonly turn: string;
+  readonly task: string;
 }
 
 /** How far reserved starts may move towards each other, for they come when a worker has fetched them. */
@@ -22,4 +26,12 @@ export interface RateStore {
    * Who comes late to its time starts as soon as the rate allows: after a pause there is no rush.
    */
   take(request: RateRequest): Promise<number>;
+  /**
+   * From now on, until it is undone, `take` goes by this limit for the keys of the task, whatever it is asked for. Of a key whose limit has changed the line of
+   * reserved starts is as many starts long as it was, and as many of its burst are used; who has been told a time keeps it.
+   * @param limit - undefined: what is asked for counts again.
+   */
+  override(task: string, limit: RateLimit | undefined): Promise<void>;
+  /** The overrides in force, by task. */
+  overrides(): Promise<ReadonlyMap<string, RateLimit>>;
 }

@@ -19,6 +19,12 @@ describe('a job id', () => {
     );
   });
 
+  it('may be of a job that a scheduler has made, in BullMQ’s form and no other', () => {
+    expect(parsePublicId('repeat:tick:1795830003340@q')).toEqual({ jobId: 'repeat:tick:1795830003340', queue: 'q' });
+    for (const id of ['repeat:tick:1:lock@q', 'repeat:tick:lock@q', 'repeat:{q}:1@q', 'other:tick:1@q', 'repeat:tick@q'])
+      expect(() => parsePublicId(id)).toThrow(expect.objectContaining({ code: 'unknown_job' }));
+  });
+
   it.each(['', '@', 'a@', '@b', 'ab', 'a@b@c', 'a b@c', 'a@b c', 'a:1@q', `${'x'.repeat(129)}@q`, 'a@{q}', 'a\n@q'])('is not %j', (id) => {
     expect(() => parsePublicId(id)).toThrow(expect.objectContaining({ code: 'unknown_job' }));
   });

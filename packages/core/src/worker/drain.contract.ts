@@ -52,7 +52,7 @@ export function drainContract(engine: TestEngine): void {
       const [draining, drained] = [recordSignals(app, 'worker:draining'), recordSignals(app, 'worker:drained')];
       await (await work()).drain();
       expect(draining).toEqual([{ running: 0 }]);
-      expect(drained).toEqual([{ orphans: [] }]);
+      expect(drained).toEqual([{ orphans: [], durationMs: expect.any(Number) as number }]);
     });
 
     it('tells handlers at the soft deadline; one that rejects is put back without using an attempt', async () => {

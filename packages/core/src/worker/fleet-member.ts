@@ -7,6 +7,7 @@ import type { WorkerStore } from '../store/workers.ts';
 import { VERSION } from '../version.ts';
 import { Registration } from './registration.ts';
 import { RemoteControl } from './remote-control.ts';
+import type { RegistrationState } from './state.ts';
 import type { Steered } from './steered.ts';
 
 export interface FleetMemberSource {
@@ -33,6 +34,10 @@ export class FleetMember {
     const text = (): string => toText(this.#facts, worker.state, [...tasks()]);
     this.#registration = new Registration({ id, workers, leaseMs, text, log });
     this.#control = new RemoteControl({ id, engine, log, worker, changed: () => this.changed() });
+  }
+
+  get registration(): RegistrationState | undefined {
+    return this.#registration.state;
   }
 
   /** Resolves when it hears what it is told; or when the engine is away. */

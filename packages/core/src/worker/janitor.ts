@@ -20,12 +20,16 @@ const LEAST_MS = 1000;
  * many small calls, and rests after each for as long as it took: the server is never its own.
  */
 export function createJanitor(source: JanitorSource): Chore {
-  const { retention, deadLetters, resultTtls } = source;
+  const { retention, queueRetention, deadLetters, resultTtls } = source;
   return {
     name: 'janitor',
     /** Half of the shortest time that something is kept, within limits. */
     get everyMs() {
-      const ages = [...KINDS.flatMap((kind) => retention[kind].ageMs ?? []), ...(deadLetters === undefined ? [] : [deadLetters.ageMs])];
+      const keeps = [retention, ...queueRetention.values()];
+      const ages = [
+        ...keeps.flatMap((keep) => KINDS.flatMap((kind) => keep[kind].ageMs ?? [])),
+        ...(deadLetters === undefined ? [] : [deadLetters.ageMs]),
+      ];
       return Math.min(MOST_MS, Math.max(LEAST_MS, Math.min(...ages, ...resultTtls()) / 2));
     },
     run: async ({ signal }) => {
@@ -40,13 +44,13 @@ export function createJanitor(source: JanitorSource): Chore {
 }
 
 /** Yields after each call. */
-async function* calls({ stores, retention, deadLetters }: JanitorSource): AsyncGenerator<void, void, undefined> {
+async function* calls({ stores, retention, queueRetention, deadLetters }: JanitorSource): AsyncGenerator<void, void, undefined> {
   const { retention: store, deadLetters: letters } = stores;
   if (deadLetters !== undefined) while ((await letters.prune(deadLetters)) > 0) yield;
   for (const queue of await store.queues()) {
     while (await store.expire(queue)) yield;
     for (const kind of KINDS) {
-      const sweep = { queue, kind, keep: retention[kind] };
+      const sweep = { queue, kind, keep: (queueRetention.get(queue) ?? retention)[kind] };
       let from: SweepMark | undefined;
       do {
         yield;

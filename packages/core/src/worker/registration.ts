@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ThrottledLog, type Logger } from '../log.ts';
 import type { WorkerStore } from '../store/workers.ts';
+import type { RegistrationState } from './state.ts';
 
 export interface RegistrationSource {
   readonly id: string;
@@ -22,10 +23,17 @@ export class Registration {
   #beating: Promise<void> | undefined;
   #again: Promise<void> | undefined;
   #left = false;
+  #heardAt: number | undefined;
 
   constructor(source: RegistrationSource) {
     this.#source = source;
     this.#errors = new ThrottledLog(source.log);
+  }
+
+  /** How fresh it is; undefined before the first beat was heard, and once it has left. */
+  get state(): RegistrationState | undefined {
+    if (this.#heardAt === undefined || this.#left) return undefined;
+    return { ageMs: performance.now() - this.#heardAt, leaseMs: this.#source.leaseMs };
   }
 
   /** Resolves when the first beat has been heard, or could not be: then the next one is tried in its time. */
@@ -65,8 +73,10 @@ export class Registration {
 
   async #beat(): Promise<void> {
     const { id, workers, leaseMs, text } = this.#source;
+    const sentAt = performance.now();
     try {
       await workers.beat({ id, leaseMs, text: text() });
+      this.#heardAt = sentAt;
     } catch (error) {
       this.#errors.error(error as Error, 'the worker could not be kept in the registry; it is tried again');
     }

@@ -18,6 +18,7 @@ export interface RemoteControlSource {
 
 const RETRY_MS = 1000;
 const LAST_ANSWERS_MS = 2000;
+const REMEMBERED = 1000;
 
 /** Hears what a worker is told through its engine, does it, and answers. What is no call, or not for this worker, is passed over. */
 export class RemoteControl {
@@ -25,6 +26,8 @@ export class RemoteControl {
   readonly #errors: ThrottledLog;
   readonly #stopped = new AbortController();
   readonly #answering = new Set<Promise<void>>();
+  /** Of the last calls, by what they are; a call that comes again is answered again, and not done. */
+  readonly #answers = new Map<string, Promise<Answer>>();
   #deaf: (() => void) | undefined;
 
   constructor(source: RemoteControlSource) {
@@ -79,13 +82,23 @@ export class RemoteControl {
     this.#answering.add(answering);
   }
 
-  async #answer({ call, command }: Call): Promise<void> {
-    const { id, engine, changed } = this.#source;
-    const answer: Answer = { call, worker: id, ...this.#do(command) };
-    if (command !== undefined && command.kind !== 'ping') await changed();
-    await engine
-      .broadcast(answerMessage(answer))
+  async #answer(call: Call): Promise<void> {
+    let answer = this.#answers.get(call.call);
+    if (answer === undefined) {
+      answer = this.#follow(call);
+      this.#answers.set(call.call, answer);
+      if (this.#answers.size > REMEMBERED) this.#answers.delete(this.#answers.keys().next().value as string);
+    }
+    await this.#source.engine
+      .broadcast(answerMessage(await answer))
       .catch((error: Error) => this.#errors.error(error, 'a call of the fleet could not be answered'));
+  }
+
+  async #follow({ call, command }: Call): Promise<Answer> {
+    const { id, changed } = this.#source;
+    const answer = { call, worker: id, ...this.#do(command) };
+    if (command !== undefined && command.kind !== 'ping') await changed();
+    return answer;
   }
 
   #do(command: Command | undefined): Pick<Answer, 'error' | 'endsProcess'> {
@@ -115,6 +128,10 @@ export class RemoteControl {
       case 'resume':
         assertRunning(worker.state);
         worker[command.kind](command.queue);
+        break;
+      case 'resize':
+        assertRunning(worker.state);
+        worker.resize(command.queue, command.slots);
         break;
       case 'ping':
       case 'stats':

@@ -7,7 +7,7 @@ const DAY = 86_400;
 
 function engineKeeps(options: Omit<AppOptions, 'name'>, ...ttls: readonly string[]): ReturnType<typeof engineRetention> {
   const tasks = ttls.map((resultTtl, n) => defineTask(`t${n}`, { resultTtl, run: () => 1 }, {}, []));
-  return engineRetention(resolveAppOptions({ name: 'a', url: 'embedded:', ...options }), tasks);
+  return engineRetention(resolveAppOptions({ name: 'a', url: 'embedded:', ...options }), tasks, 'mail');
 }
 
 describe('what the engine itself lets go at the end of a job', () => {
@@ -23,6 +23,20 @@ describe('what the engine itself lets go at the end of a job', () => {
     expect(engineKeeps({ retention }).keepFailed).toEqual({});
     expect(engineKeeps({ retention, deadLetters: false }).keepFailed).toEqual({ count: 10 });
     expect(engineKeeps({ retention: { ...retention, cancelled: { count: 5 } }, deadLetters: false }).keepFailed).toEqual({});
+  });
+
+  it('is, kind by kind, what the queue itself says', () => {
+    const queues = { mail: { retention: { succeeded: { count: 3 }, failed: { age: '2d' } } } } as const;
+    const retention = { succeeded: { age: '1h' }, cancelled: { age: '40d' } } as const;
+    expect(engineKeeps({ queues, retention, deadLetters: false })).toEqual({
+      keepSucceeded: { count: 3 },
+      keepFailed: { ageSeconds: 2 * DAY },
+    });
+    const others = { bulk: queues.mail, mail: { retention: { cancelled: { age: '3d' } } } } as const;
+    expect(engineKeeps({ queues: others, retention, deadLetters: false })).toEqual({
+      keepSucceeded: { ageSeconds: 3600 },
+      keepFailed: { ageSeconds: 30 * DAY },
+    });
   });
 
   it('is no job that its task keeps for longer', () => {
@@ -45,6 +59,9 @@ describe('options of retention', () => {
     expect(refused({ succeeded: { bytes: -1 } })).toBe('invalid_options');
     expect(refused({ succeeded: { bytes: 1.5 } })).toBe('invalid_options');
     expect(refused({ expired: { age: '1d' } })).toBe('invalid_options');
+    const ofQueue = (retention: object) => () => resolveAppOptions({ name: 'a', url: 'embedded:', queues: { mail: { retention } } });
+    expect(ofQueue({ failed: { age: 'soon' } })).toThrow(/queues\.mail\.retention\.failed\.age/u);
+    expect(ofQueue({ expired: {} })).toThrow(/expired/u);
   });
 
   it.each(['10ms', 'soon', -1, {}])('a resultTtl of %j is refused', (resultTtl) => {

@@ -7,6 +7,8 @@ import type { TaskDefinition } from '../task/definition.ts';
 /** What an app keeps of finished jobs. */
 export interface Retention {
   readonly retention: Readonly<Record<FinishedKind, KeepLimits>>;
+  /** Of queues that have their own. */
+  readonly queueRetention: ReadonlyMap<string, Readonly<Record<FinishedKind, KeepLimits>>>;
   /** Undefined: there are none. */
   readonly deadLetters: DeadLetterLimits | undefined;
 }
@@ -14,11 +16,15 @@ export interface Retention {
 /**
  * What BullMQ itself lets go whenever a job ends: it knows two kinds, and neither dead letters nor tasks. So it is told of no limit that
  * would take a job which another limit keeps; the janitor holds the rest.
+ *
+ * @param queue - where jobs end
  */
 export function engineRetention(
-  { retention: { succeeded, failed, cancelled }, deadLetters }: Retention,
+  { retention, queueRetention, deadLetters }: Retention,
   tasks: Iterable<TaskDefinition>,
+  queue: string,
 ): Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'> {
+  const { succeeded, failed, cancelled } = queueRetention.get(queue) ?? retention;
   const longest = Math.max(0, ...resultTtls(tasks));
   const isOutlived = succeeded.ageMs !== undefined && longest > succeeded.ageMs;
   const isOneKind = deadLetters === undefined && failed.count === cancelled.count;

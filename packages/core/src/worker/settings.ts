@@ -4,6 +4,7 @@ import { resolveLimit } from '../policies/time-limits.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
+import { guaranteedSlots, type PoolSettings } from './pool.ts';
 
 /** When a drain goes from waiting to telling to putting back. */
 export interface DrainOptions {
@@ -13,9 +14,22 @@ export interface DrainOptions {
   readonly hard?: Duration;
 }
 
+/** One pool of slots over several queues. */
+export interface PoolOptions {
+  /** How many jobs run here at a time, of all its queues together; at least as many as it has queues, at most 1000. */
+  readonly slots: number;
+  /**
+   * Queue → weight: more than 0, at most 1000. While all have jobs that wait, each has its part of the slots by weight, and at least one; what a queue does not
+   * use, others do, except one slot of each.
+   */
+  readonly queues: Readonly<Record<string, number>>;
+}
+
 export interface WorkerOptions<Deps> {
   /** Queue → how many of its jobs run here at a time (1–1000). @defaultValue the queues of its tasks, 5 each */
   readonly queues?: Readonly<Record<string, number>>;
+  /** Slots that move between queues, instead of `queues`. @defaultValue none: each queue has slots of its own */
+  readonly pool?: PoolOptions;
   /** Names of the tasks it runs. @defaultValue every task of the app with a handler */
   readonly tasks?: readonly string[];
   /**
@@ -56,7 +70,9 @@ export type WorkerArguments<Deps> = undefined extends Deps
   : [options: WorkerOptions<Deps> & { readonly startup: NonNullable<WorkerOptions<Deps>['startup']> }];
 
 export interface WorkerSettings {
+  /** Queue → slots, at the start. */
   readonly queues: ReadonlyMap<string, number>;
+  readonly pool: PoolSettings | undefined;
   readonly tasks: ReadonlySet<string> | undefined;
   readonly softMs: number;
   readonly hardMs: number;
@@ -71,10 +87,12 @@ const DEFAULT_CONCURRENCY = 5;
 const MIN_LOCK_MS = 1000;
 const STARTUP_MS = 60_000;
 const SHUTDOWN_MS = 5000;
+const MAX_WEIGHT = 1000;
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 
 const workerOptions = z.strictObject({
   queues: z.record(z.string(), z.int().min(1).max(1000)).optional(),
+  pool: z.strictObject({ slots: z.int().min(1).max(1000), queues: z.record(z.string(), z.number().positive().max(MAX_WEIGHT)) }).optional(),
   tasks: z.array(z.string()).optional(),
   startup: fn.optional(),
   startupTimeout: durationOption.optional(),
@@ -92,7 +110,7 @@ const workerOptions = z.strictObject({
  */
 export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap<string, string>): WorkerSettings {
   const given = parseOptions(workerOptions, options, 'app.worker()');
-  const { queues, tasks, drain, lockDuration, lockRenewal, maxBlocked } = given;
+  const { queues, pool: pooled, tasks, drain, lockDuration, lockRenewal, maxBlocked } = given;
   for (const task of tasks ?? []) {
     if (!queuesByTask.has(task))
       throw new OxbowError(
@@ -103,8 +121,11 @@ export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap
   const lockDurationMs = parseDuration(lockDuration ?? '30s', 'app.worker(): lockDuration');
   if (lockDurationMs < MIN_LOCK_MS)
     throw new OxbowError('invalid_options', `app.worker(): lockDuration must be at least ${MIN_LOCK_MS} ms.`);
+  if (pooled !== undefined && queues !== undefined) throw new OxbowError('invalid_options', 'app.worker(): give queues or pool, not both.');
+  const pool = pooled === undefined ? undefined : resolvePool(pooled);
   return {
-    queues: resolveQueues(queues, tasks ?? [...queuesByTask.keys()], queuesByTask),
+    queues: pool === undefined ? resolveQueues(queues, tasks ?? [...queuesByTask.keys()], queuesByTask) : guaranteedSlots(pool),
+    pool,
     tasks: tasks === undefined ? undefined : new Set(tasks),
     softMs: parseDuration(drain?.soft ?? '20s', 'app.worker(): drain.soft'),
     hardMs: parseDuration(drain?.hard ?? '5s', 'app.worker(): drain.hard'),
@@ -113,6 +134,18 @@ export function resolveWorkerOptions(options: unknown, queuesByTask: ReadonlyMap
     lockDurationMs,
     maxBlockedMs: lockRenewal === 'main' ? undefined : parseDuration(maxBlocked ?? '5m', 'app.worker(): maxBlocked'),
   };
+}
+
+function resolvePool({ slots, queues }: PoolOptions): PoolSettings {
+  const weights = new Map(Object.entries(queues));
+  for (const queue of weights.keys()) assertName('queue', queue);
+  if (weights.size === 0) throw new OxbowError('invalid_options', 'app.worker(): pool.queues names no queue.');
+  if (slots < weights.size)
+    throw new OxbowError(
+      'invalid_options',
+      `app.worker(): pool.slots is ${slots}, but the pool has ${weights.size} queues, of which each has at least one slot.`,
+    );
+  return { slots, weights };
 }
 
 function resolveQueues(

@@ -12,8 +12,8 @@ export interface WorkerSource {
   readonly signals: SignalBus;
   readonly log: Logger;
   readonly policies: readonly Policy[];
-  /** What its lanes let go whenever a job ends; asked once, at the start. */
-  readonly retention: () => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
+  /** What the lanes of a queue let go whenever a job ends; asked at the start. */
+  readonly retention: (queue: string) => Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
   readonly execution: Omit<ExecutionSettings, 'deps' | 'children' | 'signals'>;
   /** Of the app: it leads while one of its workers is started. */
   readonly leader: Pick<Leader, 'enter' | 'leave'>;

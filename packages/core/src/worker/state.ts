@@ -58,6 +58,14 @@ export interface DrainState {
   readonly endsAt: number | undefined;
 }
 
+/** A worker's place in the registry of its app. */
+export interface RegistrationState {
+  /** Since the last beat that the registry has. */
+  readonly ageMs: number;
+  /** How long that keeps it there. */
+  readonly leaseMs: number;
+}
+
 /** A worker of this process at one moment. */
 export interface WorkerState {
   /** `<host>:<pid>:<random>`. */
@@ -79,4 +87,6 @@ export interface WorkerState {
   /** True while the clocks differ too much to fetch. */
   readonly clockSkewed: boolean;
   readonly drain: DrainState;
+  /** Undefined: it is not in the registry, as before its start and after its end. */
+  readonly registration: RegistrationState | undefined;
 }

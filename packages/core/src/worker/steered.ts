@@ -5,6 +5,7 @@ export interface Steered {
   readonly state: WorkerState;
   pause(queue?: string): void;
   resume(queue?: string): void;
+  resize(queue: string, slots: number): void;
   drain(): unknown;
   /** Drains; true: then its process ends. */
   shutdown(): boolean;

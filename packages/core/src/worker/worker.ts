@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Lane, LaneOptions } from '../engine/engine.ts';
-import { EngineUnavailableError, LockLostError, OxbowError, ShutdownError } from '../errors.ts';
+import type { Lane } from '../engine/engine.ts';
+import { EngineUnavailableError, LockLostError, OxbowError } from '../errors.ts';
 import type { ExecutionSettings } from '../execution/attempt.ts';
 import { composePipeline, describePipeline } from '../execution/pipeline.ts';
 import { ChildPool } from '../isolation/child-pool.ts';
@@ -8,17 +8,20 @@ import { ThrottledLog } from '../log.ts';
 import { publicId } from '../task/id.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { CancellationWatch } from './cancellation-watch.ts';
-import { ClockWatch } from './engine-watch.ts';
+import { Deadlines } from './deadlines.ts';
 import { Deferred } from './deferred.ts';
+import { ClockWatch } from './engine-watch.ts';
 import { FleetMember } from './fleet-member.ts';
 import { Holds } from './holds.ts';
 import { LaneWatch } from './lane-watch.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Overruns } from './overruns.ts';
 import { waitForSignals } from './process-signals.ts';
+import { Pool } from './pool.ts';
 import { Resources } from './resources.ts';
 import { RunningJobs } from './running-jobs.ts';
 import type { WorkerOptions, WorkerSettings } from './settings.ts';
+import { Slots } from './slots.ts';
 import type { WorkerSource } from './source.ts';
 import type { WorkerPhase, WorkerState } from './state.ts';
 
@@ -28,7 +31,6 @@ export interface Drained {
 }
 
 const RETRY_OPEN_MS = 1000;
-const IDLE_CLOSE_MS = 2000;
 const START_FAILED = 2;
 
 /**
@@ -40,6 +42,8 @@ export class Worker<Deps = unknown> {
   readonly #source: WorkerSource;
   readonly #settings: WorkerSettings;
   readonly #resources: Resources<Deps>;
+  readonly #slots: Slots;
+  readonly #pool: Pool | undefined;
   readonly #running = new RunningJobs();
   readonly #overruns: Overruns;
   readonly #children: ChildPool;
@@ -51,9 +55,8 @@ export class Worker<Deps = unknown> {
   readonly #laneWatch: LaneWatch;
   readonly #cancellations: CancellationWatch;
   readonly #stopped = new Deferred<undefined>();
-  readonly #force = new Deferred<false>();
+  readonly #deadlines: Deadlines;
   readonly #ended = new Deferred<Drained>();
-  #lanes: readonly Lane[] = [];
   #starting: Promise<void> | undefined;
   #draining: Promise<Drained> | undefined;
   #entered = false;
@@ -66,10 +69,14 @@ export class Worker<Deps = unknown> {
   constructor(source: WorkerSource, options: WorkerOptions<Deps>, settings: WorkerSettings) {
     this.#source = source;
     this.#settings = settings;
+    this.#slots = new Slots(settings.queues);
+    this.#pool = settings.pool === undefined ? undefined : new Pool(settings.pool, this.#slots);
     this.#resources = new Resources(options, settings, source.log);
     this.#children = new ChildPool(source.app);
     this.#overruns = new Overruns(source.signals, source.log);
     this.#errors = new ThrottledLog(source.log);
+    const { softMs, hardMs } = settings;
+    this.#deadlines = new Deadlines({ running: this.#running, lanes: () => this.#slots.lanes, softMs, hardMs, errors: this.#errors });
     this.#holds = new Holds(settings.queues.keys());
     this.#clock = new ClockWatch(source.engine, source.signals, source.log, (skewed) =>
       skewed ? this.#holds.hold('clock') : this.#holds.release('clock'),
@@ -88,12 +95,17 @@ export class Worker<Deps = unknown> {
     this.#member = new FleetMember({ engine, log, leaseMs: fleet.leaseMs, workers: execution.stores.workers, tasks, worker: this });
   }
 
+  /** `<host>:<pid>:<random>`: its name in `app.fleet`. */
+  get id(): string {
+    return this.#member.id;
+  }
+
   /** @internal */
   get state(): WorkerState {
     return {
-      id: this.#member.id,
+      id: this.id,
       phase: this.#phase,
-      queues: Object.fromEntries(this.#settings.queues),
+      queues: Object.fromEntries(this.#slots.queues),
       paused: this.#holds.heldFor('paused'),
       lanes: this.#laneWatch.states,
       running: this.#running.states,
@@ -102,12 +114,13 @@ export class Worker<Deps = unknown> {
       clockOffsetMs: this.#clock.offsetMs,
       clockSkewed: this.#clock.skewed,
       drain: { softMs: this.#settings.softMs, hardMs: this.#settings.hardMs, endsAt: this.#drainEndsAt },
+      registration: this.#member.registration,
     };
   }
 
   /** Steps around every handler, outer to inner. */
   describe(): { readonly queues: Readonly<Record<string, number>>; readonly pipeline: readonly string[] } {
-    return { queues: Object.fromEntries(this.#settings.queues), pipeline: describePipeline(this.#source.policies) };
+    return { queues: Object.fromEntries(this.#slots.queues), pipeline: describePipeline(this.#source.policies) };
   }
 
   /**
@@ -129,7 +142,7 @@ export class Worker<Deps = unknown> {
    */
   async run(): Promise<void> {
     if (this.#source.idle) return;
-    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#force.resolve(false)));
+    const signals = waitForSignals((count) => (count === 1 ? void this.drain() : this.#deadlines.hurry()));
     this.#ownsProcess = true;
     try {
       await this.start().catch((error: unknown) => this.#endProcess(error));
@@ -167,6 +180,21 @@ export class Worker<Deps = unknown> {
     return this.#draining;
   }
 
+  /**
+   * Changes how many jobs of a queue run here at a time (1–1000), at once, in any phase. Running jobs go on; when there are fewer slots than
+   * that, none starts until so many have ended. What is not running yet when the slots are fewer waits for them, at the head of its queue.
+   * @throws OxbowError `invalid_options`, also for a queue that this worker does not have, and for a worker with a pool
+   */
+  resize(queue: string, slots: number): void {
+    if (this.#pool !== undefined)
+      throw new OxbowError(
+        'invalid_options',
+        'worker.resize(): the slots of this worker are a pool, which moves them between its queues itself.',
+      );
+    this.#slots.resize(queue, slots);
+    void this.#member.changed();
+  }
+
   /** @internal Drains; true: then the process ends, as after SIGTERM, for it is that of `run()`. */
   shutdown(): boolean {
     this.#endsProcess = this.#ownsProcess;
@@ -186,18 +214,20 @@ export class Worker<Deps = unknown> {
     if (this.#draining !== undefined) return;
     await this.#clock.start();
     await Promise.all([this.#cancellations.start(), this.#member.listen()]);
-    this.#lanes = this.#openLanes();
-    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ready())), this.#stopped.promise]);
+    this.#openLanes();
+    const { lanes } = this.#slots;
+    await Promise.race([Promise.all(lanes.map((lane) => lane.ready())), this.#stopped.promise]);
     if (this.#draining !== undefined) return;
-    for (const lane of this.#lanes) lane.start();
-    this.#laneWatch.start(this.#lanes);
+    for (const lane of lanes) lane.start();
+    this.#laneWatch.start(lanes);
     this.#loop.start();
     this.#phase = 'running';
     this.#entered = true;
     void this.#serve();
     this.#source.leader.enter(this.#settings.lockDurationMs);
     await Promise.race([this.#member.enter(this.#clock.offsetMs ?? 0), this.#stopped.promise]);
-    this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#settings.queues) });
+    if (this.#draining !== undefined) return;
+    this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#slots.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
   }
 
@@ -243,33 +273,30 @@ export class Worker<Deps = unknown> {
     }
   }
 
-  #openLanes(): readonly Lane[] {
+  #openLanes(): void {
     const { engine, signals, policies } = this.#source;
     const runner = new AttemptRunner(
       { ...this.#source.execution, task: (name) => this.#task(name), deps: this.#resources.deps, children: this.#children, signals },
       composePipeline(policies),
       { running: this.#running, overruns: this.#overruns, signals },
     );
-    const retention = this.#source.retention();
-    return [...this.#settings.queues].flatMap(([queue, concurrency]) => {
-      const count = Math.max(1, Math.ceil(concurrency / engine.laneSize));
-      return Array.from({ length: count }, (_, i) =>
-        this.#openLane(queue, { concurrency: share(concurrency, count, i), retention, runner }),
-      );
-    });
+    this.#slots.open(this.#pool === undefined ? engine.laneSize : Infinity, (queue, concurrency) =>
+      this.#openLane(queue, concurrency, runner),
+    );
   }
 
-  #openLane(queue: string, { concurrency, retention, runner }: LaneShare): Lane {
+  #openLane(queue: string, concurrency: number, runner: AttemptRunner): Lane {
     const lane: Lane = this.#source.engine.lane({
       queue,
       concurrency,
       lockDurationMs: this.#settings.lockDurationMs,
       maxBlockedMs: this.#settings.maxBlockedMs,
-      ...retention,
+      ...this.#source.retention(queue),
       process: (job) => runner.run(job, lane),
       onError: (error) => this.#trouble(queue, error),
       onStalled: (jobId) => this.#source.signals.emit('task:stalled', { id: publicId(jobId, queue), queue }),
       onLockLost: (jobId) => this.#loseLock(publicId(jobId, queue), queue),
+      onSlots: this.#pool?.changed,
     });
     this.#holds.add(lane);
     return lane;
@@ -303,13 +330,14 @@ export class Worker<Deps = unknown> {
     this.#stopped.resolve(undefined);
     this.#resources.abandon();
     this.#clock.stop();
+    this.#pool?.stop();
     this.#source.signals.emit('worker:draining', { running: this.#running.size });
     this.#source.log.info({ running: this.#running.size }, 'worker draining');
     await this.#starting?.catch(() => undefined);
     const left = this.#entered ? this.#source.leader.leave() : undefined;
-    const closed = Promise.all(this.#lanes.map((lane) => lane.close()));
+    const closed = Promise.all(this.#slots.lanes.map((lane) => lane.close()));
     void this.#member.changed();
-    const orphans = await this.#settle(closed);
+    const orphans = await this.#deadlines.settle(closed);
     this.#laneWatch.stop();
     this.#loop.stop();
     this.#cancellations.stop();
@@ -317,8 +345,8 @@ export class Worker<Deps = unknown> {
     if (orphans.length > 0) this.#source.log.error({ orphans }, 'jobs did not end before the hard deadline; they are back in their queues');
     else {
       // Both may use what `startup` made.
-      if (this.#resources.inUse) await this.#endsWithin(this.#overruns.ended(), this.#settings.hardMs);
-      await Promise.race([this.#source.settleBackground(), this.#force.promise]);
+      if (this.#resources.inUse) await this.#deadlines.endsWithin(this.#overruns.ended(), this.#settings.hardMs);
+      await this.#deadlines.ended(this.#source.settleBackground());
     }
     const gone = this.#member.leave();
     await this.#resources.dispose();
@@ -330,44 +358,4 @@ export class Worker<Deps = unknown> {
     this.#ended.resolve(drained);
     return drained;
   }
-
-  /** The two deadlines. Returns who had to be put back. */
-  async #settle(closed: Promise<unknown>): Promise<readonly string[]> {
-    // With nothing to wait for, only an engine that is away can hold a close up.
-    if (this.#running.size === 0 && !(await this.#endsWithin(closed, Math.min(IDLE_CLOSE_MS, this.#settings.softMs))))
-      return this.#abandon([]);
-    if (await this.#endsWithin(closed, this.#settings.softMs)) return [];
-    this.#running.abortAll(new ShutdownError());
-    if (await this.#endsWithin(closed, this.#settings.hardMs)) return [];
-    const orphans = await this.#running.putBackAll((error) =>
-      this.#errors.error(error, 'a job could not be put back; it runs again when its lock ends'),
-    );
-    return this.#abandon(orphans);
-  }
-
-  async #abandon(orphans: readonly string[]): Promise<readonly string[]> {
-    await Promise.all(this.#lanes.map((lane) => lane.abandon()));
-    return orphans;
-  }
-
-  async #endsWithin(closed: Promise<unknown>, ms: number): Promise<boolean> {
-    const late = new Deferred<false>();
-    const timer = setTimeout(() => late.resolve(false), ms);
-    try {
-      return await Promise.race([closed.then(() => true), late.promise, this.#force.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-interface LaneShare {
-  readonly concurrency: number;
-  readonly retention: Pick<LaneOptions, 'keepSucceeded' | 'keepFailed'>;
-  readonly runner: AttemptRunner;
-}
-
-/** `total` split over `count` as evenly as whole numbers go. */
-function share(total: number, count: number, index: number): number {
-  return Math.floor(total / count) + (index < total % count ? 1 : 0);
 }

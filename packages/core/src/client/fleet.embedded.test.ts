@@ -1,0 +1,4 @@
+import { onEmbedded } from '../testing/engines.ts';
+import { fleetContract } from './fleet.contract.ts';
+
+onEmbedded(fleetContract);

@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { fleetContract } from './fleet.contract.ts';
+
+onRedis(fleetContract);

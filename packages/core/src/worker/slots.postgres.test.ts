@@ -1,0 +1,4 @@
+import { onPostgres } from '../testing/engines.ts';
+import { slotsContract } from './slots.contract.ts';
+
+onPostgres(slotsContract);

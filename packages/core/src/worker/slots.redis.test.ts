@@ -1,0 +1,4 @@
+import { onRedis } from '../testing/engines.ts';
+import { slotsContract } from './slots.contract.ts';
+
+onRedis(slotsContract);

@@ -1,0 +1,4 @@
+import { onEmbedded } from '@oxbow/faults/suite';
+import { enginesContract } from './engines.contract.ts';
+
+onEmbedded(enginesContract);

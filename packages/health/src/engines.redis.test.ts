@@ -1,0 +1,4 @@
+import { onRedis } from '@oxbow/faults/suite';
+import { enginesContract } from './engines.contract.ts';
+
+onRedis(enginesContract);

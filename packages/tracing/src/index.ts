@@ -1,0 +1,2 @@
+/** `@oxbow/tracing`: OpenTelemetry spans of enqueues and attempts. */
+export { tracing, type TracingOptions } from './tracing.ts';

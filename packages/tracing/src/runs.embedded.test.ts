@@ -1,0 +1,4 @@
+import { onEmbedded } from '@oxbow/faults/suite';
+import { runsContract } from './runs.contract.ts';
+
+onEmbedded(runsContract);
