@@ -10,7 +10,6 @@ import type { EngineName } from './orders.ts';
 import { Site } from './site.ts';
 
 const PROGRAM = fileURLToPath(new URL('load-program.js', import.meta.url));
-const WORKERS = 3;
 const SLOTS = 20;
 const BATCH = 1000;
 const SCRAPE_MS = 1000;
@@ -19,6 +18,7 @@ const WITHIN_MS = 15 * 60_000;
 
 export interface LoadOptions {
   readonly jobs: number;
+  readonly workers: number;
   readonly say: (line: string) => void;
 }
 
@@ -29,11 +29,14 @@ interface Counted {
 }
 
 /**
- * Sends so many jobs to three workers, kills one with SIGKILL when half of them have ended, and compares what Prometheus was told: the
+ * Sends so many jobs to so many workers, kills one with SIGKILL when half of them have ended, and compares what Prometheus was told: the
  * counters of the store must equal what was sent; those of the processes may lack what the dead one did after its last scrape.
  */
-export async function load(engine: EngineName, { jobs, say }: LoadOptions): Promise<{ readonly passed: number; readonly failed: number }> {
-  const [own = 0, ...ports] = await Promise.all(Array.from({ length: WORKERS + 1 }, freePort));
+export async function load(
+  engine: EngineName,
+  { jobs, workers, say }: LoadOptions,
+): Promise<{ readonly passed: number; readonly failed: number }> {
+  const [own = 0, ...ports] = await Promise.all(Array.from({ length: workers + 1 }, freePort));
   await using site = await Site.open(engine);
   // It first scrapes after 5 s: the workers start meanwhile.
   await using prometheus = await PrometheusServer.started({
@@ -46,7 +49,7 @@ export async function load(engine: EngineName, { jobs, say }: LoadOptions): Prom
   try {
     await createMetrics(app, { collect: 'both', queues: [QUEUE], cacheMs: CACHE_MS }).listen({ port: own });
     await Promise.all(crew.map((worker) => worker.ready));
-    await until('all are scraped', async () => (await valueOf(prometheus, 'sum(up)')) === WORKERS + 1);
+    await until('all are scraped', async () => (await valueOf(prometheus, 'sum(up)')) === workers + 1);
     const startedAt = performance.now();
     const ended = async (): Promise<number> => {
       const [reading] = await operate(app).readQueues([QUEUE]);
@@ -76,7 +79,7 @@ function toTarget(port: number): string {
   return `127.0.0.1:${port}`;
 }
 
-interface Result extends LoadOptions {
+interface Result extends Omit<LoadOptions, 'workers'> {
   readonly engine: EngineName;
   readonly tookMs: number;
   readonly prometheus: PrometheusServer;

@@ -62,8 +62,8 @@ async function measure(engine: EngineName): Promise<Counts> {
     rolling(engine, { jobs: sample ? 0 : Number(values.jobs ?? ROLLING_JOBS), restarts: sample ? SAMPLE_RESTARTS : RESTARTS, say });
   if (positionals[0] === 'rolling') return roll();
   if (positionals[0] === 'load') {
-    const counts = await load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs ?? LOAD_JOBS), say });
-    if (!sample) return counts;
+    if (!sample) return load(engine, { jobs: Number(values.jobs ?? LOAD_JOBS), workers: 3, say });
+    const counts = await load(engine, { jobs: SAMPLE_JOBS, workers: 2, say });
     // The sample of a rolling restart comes with it.
     const rolled = await roll();
     return { passed: counts.passed + rolled.passed, failed: counts.failed + rolled.failed };
