@@ -15,9 +15,12 @@ const TIMEOUT_MS = 60_000;
 /** Package → files that it must hold. */
 const PACKAGES = {
   core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
+  health: ['dist/index.js', 'dist/index.d.ts', 'dist/oxbow-health.js'],
   http: ['dist/index.js', 'dist/index.d.ts'],
+  metrics: ['dist/index.js', 'dist/index.d.ts', 'dist/exporter-main.js'],
   results: ['dist/index.js', 'dist/index.d.ts'],
   routing: ['dist/index.js', 'dist/index.d.ts'],
+  tracing: ['dist/index.js', 'dist/index.d.ts'],
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'oxbow-smoke-'));
@@ -82,9 +85,10 @@ async function pack(name) {
 async function install(tarballs) {
   const project = join(folder, 'project');
   await mkdir(project);
-  const { dependencies, devDependencies } = JSON.parse(await readFile(`${root}/packages/core/package.json`, 'utf8'));
+  const [{ dependencies, devDependencies }, tracing] = await Promise.all(['core', 'tracing'].map(manifestOf));
   const wanted = {
     '@electric-sql/pglite': devDependencies['@electric-sql/pglite'],
+    '@opentelemetry/api': tracing.devDependencies['@opentelemetry/api'],
     ...tarballs,
     pg: devDependencies.pg,
     zod: dependencies.zod,
@@ -93,6 +97,10 @@ async function install(tarballs) {
   await copyFile(`${root}/scripts/smoke-app.mjs`, join(project, 'smoke-app.mjs'));
   await must('npm', ['install', '--silent', '--no-audit', '--no-fund'], { cwd: project });
   return project;
+}
+
+async function manifestOf(name) {
+  return JSON.parse(await readFile(`${root}/packages/${name}/package.json`, 'utf8'));
 }
 
 /** npm's `node` package brings the binary of a Node version. */

@@ -117,8 +117,12 @@ for (const engine of ['redis', 'postgres'] as const) {
   if (url === undefined) console.log(`${engine}: not run: ${variable} is not set (npm run bench provides a server)`);
   else for (const one of casesOf(engine)) rows.push(...(await compareSides(one, url)));
 }
-for (const engine of ['redis', 'postgres'] as const)
-  rows.push(...(await lone('watched', engine, 10_000)), ...(await lone('pool', engine, 10_000)));
+for (const engine of ['redis', 'postgres'] as const) {
+  rows.push(...(await alone('watched', engine, 10_000)));
+  rows.push(...(await alone('pool', engine, 10_000)));
+  rows.push(...(await metered(engine)));
+}
+rows.push(...(await alone('scrape', 'redis', 200)));
 rows.push(...(await embedded()));
 if (values.celery === true) rows.push(...(await beside(rows)));
 await report();
@@ -214,15 +218,15 @@ async function embedded(): Promise<Row[]> {
   ];
 }
 
-/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, and its slots are each worker's own. */
-async function lone(what: 'watched' | 'pool', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
-  const name = engine === 'redis' ? what : `postgres-${what}`;
+/** Nothing of BullMQ's compares: its `waitUntilFinished` knows of the end only, it reads one queue at a time, and its slots are each worker's own. */
+async function alone(measured: 'watched' | 'pool' | 'scrape', engine: 'redis' | 'postgres', size: number): Promise<Row[]> {
+  const name = engine === 'redis' ? measured : `postgres-${measured}`;
   const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
   if (server === undefined || !wanted(name)) return [];
   const results: Readonly<Record<string, number>>[] = [];
   for (let run = 0; run < runs; run += 1) {
     const place = await freshPlace(server);
-    results.push(await runMeasure(what, 'oxbow', place.url, `${what}-${stamp}-${run}`, Math.max(100, size * scale)));
+    results.push(await runMeasure(measured, 'oxbow', place.url, `${measured}-${stamp}-${run}`, Math.max(100, size * scale)));
     await place.remove();
     process.stderr.write(`${name} ${run + 1}/${runs}\n`);
   }
@@ -230,6 +234,32 @@ async function lone(what: 'watched' | 'pool', engine: 'redis' | 'postgres', size
     const oxbow = median(results.map((result) => result[metric] ?? Number.NaN));
     return { name, metric, oxbow, raw: undefined, compared: undefined, bar: '' };
   });
+}
+
+/** Jobs of an app that is measured, or counts the jobs that have ended, beside those of one that is not. */
+async function metered(engine: 'redis' | 'postgres'): Promise<Row[]> {
+  const name = engine === 'redis' ? 'metered' : 'postgres-metered';
+  const server = process.env[`OXBOW_BENCH_${engine.toUpperCase()}_URL`];
+  if (server === undefined || !wanted(name)) return [];
+  const sides = ['oxbow', 'metered', 'counted'] as const;
+  const results: Record<(typeof sides)[number], Readonly<Record<string, number>>[]> = { oxbow: [], metered: [], counted: [] };
+  for (let run = 0; run < runs; run += 1) {
+    for (const side of run % 2 === 0 ? sides : sides.toReversed()) {
+      const place = await freshPlace(server);
+      const [app, size] = [`metered-${stamp}-${run}`, Math.max(100, (engine === 'redis' ? 30_000 : 6000) * scale)];
+      await runMeasure('fill', side, place.url, app, size);
+      results[side].push(await runMeasure('consume-10', side, place.url, app, size));
+      await place.remove();
+    }
+    process.stderr.write(`${name} ${run + 1}/${runs}\n`);
+  }
+  const of = (side: (typeof sides)[number], metric: string): number => median(results[side].map((result) => result[metric] ?? Number.NaN));
+  return (['metered', 'counted'] as const).flatMap((side) =>
+    ['perSecond', 'cpuMicrosPerJob'].map((metric) => {
+      const [oxbow, raw] = [of(side, metric), of('oxbow', metric)];
+      return { name: `${name}: ${side} beside neither`, metric, oxbow, raw, compared: oxbow / raw, bar: '' };
+    }),
+  );
 }
 
 function median(all: readonly number[]): number {

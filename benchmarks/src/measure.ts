@@ -7,6 +7,7 @@ import { footprint } from './footprint.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { pool } from './pool.ts';
+import { scrape } from './scrape.ts';
 import { statingWorker, watched } from './watched.ts';
 import { openSide, type Side, type SideName } from './sides.ts';
 
@@ -26,6 +27,7 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
   footprint: () => withSide((opened) => footprint(opened, url)),
   idle: () => withSide(idle),
   watched: () => watched(url, app, size),
+  scrape: () => scrape(url, app, size),
   pool: () => pool(url, app, size),
   latency: () => latency(side as SideName, url, app, size),
   'embedded-first-job': () => firstJob(url),

@@ -1,4 +1,5 @@
 import { createApp, type App, type Task } from '@oxbow/core';
+import { createMetrics } from '@oxbow/metrics';
 import {
   createPostgresBackend,
   createRedisBackend,
@@ -19,8 +20,8 @@ const KEPT = 1000;
 const QUEUE = 'default';
 
 export type Rival = 'oxbow' | 'raw';
-/** `counted`: Oxbow that counts the jobs that have ended. */
-export type SideName = Rival | 'counted';
+/** `counted`: Oxbow that counts the jobs that have ended; `metered`: Oxbow with metrics of its process. */
+export type SideName = Rival | 'counted' | 'metered';
 
 /** One rival, doing the same work on the same server. */
 export interface Side {
@@ -35,7 +36,7 @@ export interface Side {
 }
 
 export async function openSide(name: SideName, url: string, app: string): Promise<Side> {
-  return name === 'raw' ? raw(await rawSite(url, app), app) : oxbow(benchApp(url, app, name === 'counted'));
+  return name === 'raw' ? raw(await rawSite(url, app), app) : oxbow(benchApp(url, app, name === 'counted'), name === 'metered');
 }
 
 export function benchApp(url: string, name: string, finishedCounters = false): App {
@@ -52,7 +53,8 @@ export function noop(app: App, onJob: () => void): Task<{ n: number }, number> {
   });
 }
 
-function oxbow(app: App): Side {
+function oxbow(app: App, isMetered: boolean): Side {
+  if (isMetered) createMetrics(app);
   let count: () => void = () => undefined;
   const task = noop(app, () => count());
   return {

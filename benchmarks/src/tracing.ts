@@ -11,8 +11,8 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { AlwaysOffSampler, AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, type Sampler } from '@opentelemetry/sdk-trace-base';
 
-const JOBS = 20_000;
-const CHAINS = 200;
+const JOBS = 8000;
+const CHAINS = 100;
 const STEPS = 5;
 
 type Side = 'without' | 'no SDK' | 'SDK, no sample' | 'SDK';

@@ -27,7 +27,8 @@ export async function openBoard(
 }
 
 function adapterOf(app: App, queue: string, readOnly: boolean): BullMQAdapter {
-  const adapter = new BullMQAdapter(app.queue(queue), { readOnlyMode: readOnly });
+  // Its types know the Redis backend only; it works with all.
+  const adapter = new BullMQAdapter(app.queue(queue) as never, { readOnlyMode: readOnly });
   // The board's ring shows percents; Oxbow tells how much of how much.
   adapter.setFormatter('progress', (progress: Progress | number) =>
     typeof progress === 'object' && progress.total !== undefined

@@ -16,7 +16,7 @@ export interface Shop {
   readonly remind: Task<{ readonly to: string }, unknown>;
   readonly count: Task<{ readonly shelves: number }, unknown>;
   /** A chain whose second step is a group, so that `sales.render` joins it. */
-  report(): Promise<RunHandle>;
+  readonly report: () => Promise<RunHandle>;
 }
 
 export const QUEUES: readonly string[] = ['orders', 'mails', 'reports'];

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createApp } from '@oxbow/core';
 import { z } from 'zod';
 
-export const app = createApp({ name: process.env['APP'] ?? 'prometheus-example', logLevel: 'warn', finishedCounters: true });
+export const app = createApp({ name: process.env['APP'] ?? 'prometheus-example', finishedCounters: true });
 
 /** Every tenth mail is refused at first, every fiftieth for good. */
 export const sendMail = app.task('mail.send', {

@@ -19,7 +19,8 @@ if (redis === undefined || process.env['OXBOW_TEST_PROMETHEUS'] === undefined) {
 
 async function checkStack(server: string): Promise<void> {
   // An app of its own: what is counted in the store stays there.
-  const stack = await startStack({ OXBOW_URL: server, APP: `check-${process.pid}`, MAILS: String(MAILS), TRICKLE: 'none' }, '500ms');
+  const env = { OXBOW_URL: server, APP: `check-${process.pid}`, MAILS: String(MAILS), TRICKLE: 'none', OXBOW_LOG_LEVEL: 'silent' };
+  const stack = await startStack(env, '500ms');
   try {
     const ask = (expression: string): Promise<number | undefined> => query(stack.url, expression);
     // Every fiftieth fails for good, every tenth is tried twice.
@@ -33,8 +34,7 @@ async function checkStack(server: string): Promise<void> {
     assert.equal(await ask('sum(oxbow_task_attempts_total{task="mail.send", outcome="retrying"})'), MAILS / 10 + refused * 2);
     assert.equal(await ask('max(oxbow_queue_jobs{queue="mail", state="waiting"})'), 0);
     await becomes(() => ask('max(oxbow_dead_letter_jobs{queue="mail"})'), refused);
-    await becomes(() => ask('count(ALERTS{alertname="OxbowDeadLettersGrew", alertstate="firing"})'), 1);
-    assert.equal(await ask('count(ALERTS{alertname="OxbowTaskErrorRatio"})'), undefined);
+    assert.equal(await rulesOf(stack.url), 12);
   } finally {
     await stack.stop();
   }
@@ -44,6 +44,14 @@ async function query(server: string, expression: string): Promise<number | undef
   const answer = await fetch(`${server}/api/v1/query?${new URLSearchParams({ query: expression }).toString()}`);
   const { data } = (await answer.json()) as { data: { result: readonly { value: readonly [number, string] }[] } };
   return data.result[0] === undefined ? undefined : Number(data.result[0].value[1]);
+}
+
+/** How many alert rules it evaluates without an error. */
+async function rulesOf(server: string): Promise<number> {
+  const { data } = (await (await fetch(`${server}/api/v1/rules`)).json()) as {
+    data: { groups: readonly { rules: readonly { health: string }[] }[] };
+  };
+  return data.groups.flatMap(({ rules }) => rules).filter(({ health }) => health === 'ok').length;
 }
 
 async function becomes(look: () => Promise<number | undefined>, expected: number): Promise<void> {

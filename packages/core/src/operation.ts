@@ -74,7 +74,7 @@ export interface Operation {
   fleet(): Promise<readonly FleetWorker[]>;
   /** Of this process: those that it can enqueue, and of which it may have the handler. */
   tasks(): readonly TaskState[];
-  /** All queues that a worker of the app has ever served, and those of this process's tasks; sorted. Asks the server. @throws EngineUnavailableError */
+  /** Those that hold jobs, those (on Redis) that a worker has ever served, and those of this process's tasks; sorted. @throws EngineUnavailableError */
   queues(): Promise<readonly string[]>;
   /** What runs here. */
   versions(): Versions;

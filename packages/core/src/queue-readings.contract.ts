@@ -147,13 +147,15 @@ export function queueReadingsContract(engine: TestEngine): void {
       expect((await read(app, 'default')).finished).toBeUndefined();
     });
 
-    it('are of the queues that somebody has served, or that a task has', async () => {
+    it('are of the queues that hold jobs, or that a task has', async () => {
       const { app, queue, name } = stage();
       app.task(name('declared'), { queue: `${queue}-declared`, run: () => null });
-      await startWorker(app, { queues: { [`${queue}-served`]: 1 } });
+      await app.ready();
+      await app.queue(`${queue}-used`).add('job', {});
+      await startWorker(app, { queues: { [`${queue}-used`]: 1 } });
       const known = async (of: App): Promise<readonly string[]> => (await operate(of).queues()).filter((one) => one.startsWith(queue));
-      await until('both are known', async () => (await known(app)).join() === `${queue}-declared,${queue}-served`);
-      expect(await known(elsewhere(engine, app))).toContain(`${queue}-served`);
+      await until('both are known', async () => (await known(app)).join() === `${queue}-declared,${queue}-used`);
+      expect(await known(elsewhere(engine, app))).toContain(`${queue}-used`);
       expect(operate(app).tasks()).toContainEqual({ name: name('declared'), queue: `${queue}-declared`, hasHandler: true });
       expect(operate(app).versions()).toEqual({ core: expect.stringMatching(/^\d/u), bullmq: expect.stringMatching(/^6\./u) });
     });

@@ -181,7 +181,7 @@ export function signalsContract(engine: TestEngine): void {
       await work();
       await (await task.enqueue()).result();
       const held = await app.lock(queue);
-      await expect((await task.enqueue()).result()).rejects.toThrow('lock');
+      await expect((await task.enqueue()).result()).rejects.toMatchObject({ code: 'task_failed' });
       await held.release();
       expect(acquired).toMatchObject([
         { lock: task.name, kind: 'lock' },

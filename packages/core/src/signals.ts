@@ -44,7 +44,7 @@ export interface CanvasSignal {
   readonly canvas: string;
   readonly kind: 'chain' | 'group' | 'chord' | 'map' | 'task';
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'expired';
-  /** Since its enqueue, or since its delay was over. */
+  /** Since its enqueue; its delay counts. */
   readonly durationMs: number;
 }
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Proxy, RedisServer, until } from '@oxbow/faults';
 import { Gate, onRedis } from '@oxbow/faults/suite';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Health } from './create-health.ts';
 import { documented, seen, type Row } from './testing/probe-table.ts';
 import { execProbe, ProbedProcess } from './testing/probed-process.ts';
@@ -34,8 +34,6 @@ onRedis((engine) => {
   }
 
   const code = async (health: Health, path: string): Promise<number> => (await get(health, path)).code;
-
-  afterAll(() => expect(seen(rows)).toBe(documented()));
 
   describe('probes of a worker on redis', () => {
     it('pass while it works', async () => {
@@ -101,7 +99,8 @@ onRedis((engine) => {
         expect(await code(health, '/livez')).toBe(200);
         return performance.now() - from > 1100;
       });
-      proxy.hush('bzpopmin');
+      // What a fetch names, and nothing that others do.
+      proxy.hush('mail:stalled');
       await until('it does not live', async () => (await code(health, '/livez')) === 503);
       const before = runs;
       const row = await probes('fetches nothing, though the engine answers', health);
@@ -137,7 +136,7 @@ onRedis((engine) => {
 
     it('fail as to start and readiness when its clock is five minutes off', async () => {
       const probed = await ProbedProcess.started(engine, { clockShiftMs: FIVE_MINUTES_MS });
-      await until('it has looked at the clock', async () => ((await probed.get('healthz')).body?.['failed'] as string[]).includes('clock'));
+      await until('it has looked at the clock', async () => JSON.stringify((await probed.get('healthz')).body).includes('clock'));
       const row = record('has a clock that is five minutes off', await Promise.all(PROBES.map((name) => probed.get(name))));
       expect(row).toMatchObject({ codes: { startupz: 503, livez: 200, readyz: 503, healthz: 503 }, failed: ['worker', 'clock'] });
     });
@@ -157,6 +156,10 @@ onRedis((engine) => {
       gate.open();
       await draining;
       expect(await probes('has drained', health)).toMatchObject({ codes: { livez: 200, readyz: 503 }, state: 'stopped' });
+    });
+
+    it('are what docs/health.md says of them', () => {
+      expect(seen(rows)).toBe(documented());
     });
   });
 });

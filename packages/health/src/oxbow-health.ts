@@ -46,7 +46,7 @@ function ask({ probe, to, timeoutMs, verbose }: Order): void {
   socket.on('data', (text: string) => (answer += text));
   socket.on('end', () => {
     const [head = '', body = ''] = answer.split(/\r\n\r\n(.*)/su);
-    end(/^HTTP\/1\.1 200 /u.test(head) ? 0 : 1, body);
+    end(head.startsWith('HTTP/1.1 200 ') ? 0 : 1, body);
   });
   // 1.0: the answer is not chunked, and the connection ends with it.
   socket.write(`GET /${probe}${verbose ? '?verbose' : ''} HTTP/1.0\r\nHost: localhost\r\n\r\n`);

@@ -36,7 +36,7 @@ export class ClusterMetrics {
   #readAt = Number.NEGATIVE_INFINITY;
   #last: ClusterReading | undefined;
   #failed = false;
-  #queues: readonly string[] = [];
+  readonly #queues = new Set<string>();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: MetricsSettings, registering: Registering) {
@@ -72,8 +72,9 @@ export class ClusterMetrics {
     const startedAt = performance.now();
     try {
       const { operation } = this.#settings;
-      const queues = await this.#known();
-      const [readings, workers] = await Promise.all([operation.readQueues(queues), operation.fleet()]);
+      const workers = await operation.fleet();
+      const queues = await this.#known(workers);
+      const readings = await operation.readQueues(queues);
       this.#show({ queues: readings, workers });
       this.#metrics.exporter_last_success_timestamp_seconds.set(Date.now() / 1000);
       this.#metrics.exporter_scrape_duration_seconds.set((performance.now() - startedAt) / 1000);
@@ -90,15 +91,20 @@ export class ClusterMetrics {
     this.#metrics.exporter_errors_total.inc();
   }
 
-  async #known(): Promise<readonly string[]> {
-    const { operation, queues, taskLimit } = this.#settings;
+  async #known(workers: readonly FleetWorker[]): Promise<readonly string[]> {
+    const { operation, queues } = this.#settings;
     if (queues !== undefined) return queues;
     if (performance.now() - this.#lookedAt >= LOOK_FOR_QUEUES_MS) {
-      const known = await operation.queues();
-      this.#queues = [...new Set(known.map((queue) => this.#limit.of(queue)))].filter((queue) => known.includes(queue)).slice(0, taskLimit);
+      for (const queue of await operation.queues()) this.#remember(queue);
       this.#lookedAt = performance.now();
     }
-    return this.#queues;
+    for (const queue of workers.flatMap((worker) => Object.keys(worker.queues))) this.#remember(queue);
+    return [...this.#queues];
+  }
+
+  /** For good: that nobody serves a queue any more is worth to be seen. */
+  #remember(queue: string): void {
+    if (this.#limit.of(queue) === queue) this.#queues.add(queue);
   }
 
   #show(reading: ClusterReading): void {

@@ -1,14 +1,18 @@
 import { createRequire } from 'node:module';
+import type * as Api from '@opentelemetry/api';
 import { OxbowError } from '@oxbow/core';
 import type { AttemptSignal } from '@oxbow/core/operate';
 import type { MetricsApp } from './options.ts';
 
-type OpenTelemetry = typeof import('@opentelemetry/api');
+type OpenTelemetry = Pick<typeof Api, 'trace' | 'TraceFlags' | 'isSpanContextValid'>;
 
 /** What OpenMetrics calls it by. */
-export type ExemplarLabels = { readonly trace_id: string } | Record<string, never>;
+export interface ExemplarLabels extends Readonly<Record<string, string>> {
+  readonly trace_id: string;
+}
 
-const NONE: ExemplarLabels = {};
+/** Attempts whose trace is remembered. */
+const MOST = 10_000;
 
 /** The trace in which each running attempt's handler was called, should there be one. */
 export class ExemplarSource {
@@ -22,14 +26,19 @@ export class ExemplarSource {
       // A trace that was not kept is of no use to whoever follows it.
       if (context === undefined || !isSpanContextValid(context) || (context.traceFlags & TraceFlags.SAMPLED) === 0) return;
       this.#traces.set(keyOf(attempt), context.traceId);
+      // Of an attempt that lost its lock nothing more is told.
+      for (const oldest of this.#traces.keys()) {
+        if (this.#traces.size <= MOST) break;
+        this.#traces.delete(oldest);
+      }
     });
   }
 
-  /** That of the attempt, once. */
-  take(attempt: AttemptSignal): ExemplarLabels {
+  /** That of the attempt, once; undefined: there is none. */
+  take(attempt: AttemptSignal): ExemplarLabels | undefined {
     const key = keyOf(attempt);
     const traceId = this.#traces.get(key);
-    if (traceId === undefined) return NONE;
+    if (traceId === undefined) return undefined;
     this.#traces.delete(key);
     return { trace_id: traceId };
   }

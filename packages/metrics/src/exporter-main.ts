@@ -20,7 +20,7 @@ try {
   if (name === undefined || !Number.isInteger(port)) throw new Error(USAGE);
   await serve({ name, queues, port, host: values.host ?? '127.0.0.1', namespace: values.namespace ?? 'oxbow' });
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
@@ -36,7 +36,7 @@ async function serve({ name, queues, port, host, namespace }: Exporter): Promise
   const app = createApp({ name });
   const metrics = createMetrics(app, { collect: 'cluster', namespace, ...(queues.length === 0 ? {} : { queues }) });
   const { url } = await metrics.listen({ port, host });
-  console.log(`${url}/metrics`);
+  process.stdout.write(`${url}/metrics\n`);
   const alive = setInterval(() => undefined, 2 ** 30);
   const end = async (): Promise<void> => {
     clearInterval(alive);

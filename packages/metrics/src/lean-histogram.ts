@@ -35,7 +35,7 @@ export class Series {
     const bounds = this.#bounds;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] as number)) at++;
-    this.counts[at]!++;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
     this.sum += value;
     if (exemplar !== undefined) this.exemplars[at] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 };
   }
@@ -44,6 +44,7 @@ export class Series {
 export interface LeanHistogramOptions {
   readonly name: string;
   readonly help: string;
+  readonly labelNames: readonly string[];
   readonly bounds: readonly number[];
   readonly registry: Registry;
 }
@@ -57,12 +58,14 @@ export class LeanHistogram {
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
+  readonly labelNames: readonly string[];
   readonly #bounds: readonly number[];
   readonly #series: Series[] = [];
 
-  constructor({ name, help, bounds, registry }: LeanHistogramOptions) {
+  constructor({ name, help, labelNames, bounds, registry }: LeanHistogramOptions) {
     this.name = name;
     this.help = help;
+    this.labelNames = labelNames;
     this.#bounds = bounds;
     registry.registerMetric(this as unknown as Histogram);
   }

@@ -16,7 +16,7 @@ export interface MetricsOptions {
    * @defaultValue 'process'
    */
   readonly collect?: 'process' | 'cluster' | 'both';
-  /** The queues that are read. @defaultValue those of the app's tasks, and all that a worker has ever served; looked for once a minute */
+  /** The queues that are read. @defaultValue those of this process's tasks, of all workers that live, and all that hold jobs, which are looked for once a minute */
   readonly queues?: readonly string[];
   /** What names begin with. @defaultValue 'oxbow' */
   readonly namespace?: string;

@@ -1,5 +1,5 @@
 import type { Signals, SignalName } from '@oxbow/core/operate';
-import { ExemplarSource } from './exemplars.ts';
+import type { ExemplarSource } from './exemplars.ts';
 import type { AttemptOutcome } from './families.ts';
 import { LabelLimit } from './label-limit.ts';
 import type { MetricsSettings } from './options.ts';

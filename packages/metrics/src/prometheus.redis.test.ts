@@ -30,11 +30,12 @@ onRedis((engine) => {
       onTestFinished(() => deleteApp(engine, name));
       const crew = await Promise.all([openMember(engine, name, gate), openMember(engine, name, gate)]);
       const producer = await openMember(engine, name, gate, 'producer');
-      await using prometheus = await PrometheusServer.started({
+      const prometheus = await PrometheusServer.started({
         jobs: { workers: crew.map(({ target }) => target), producer: [producer.target] },
         scrapeIntervalMs: 250,
         rules: [RULES],
       });
+      onTestFinished(() => prometheus[Symbol.asyncDispose]());
       const ask = new Questions(prometheus);
       // Counters are there, at 0, before anything happens: the first increase is seen.
       await until('all are scraped', async () => (await ask.value('sum(up)')) === 3);

@@ -50,7 +50,7 @@ export function register(registering: Registering, source: Source, collect: () =
     if (family.type === 'counter') return new Counter(config);
     if (family.type === 'gauge') return new Gauge({ ...config, aggregator: source === 'cluster' ? 'max' : 'sum' });
     const bounds = [...(buckets[name] ?? family.buckets ?? [])].toSorted((a, b) => a - b);
-    if (LEAN.has(name)) return new LeanHistogram({ name: config.name, help: family.help, bounds, registry });
+    if (LEAN.has(name)) return new LeanHistogram({ name: config.name, help: family.help, labelNames: family.labels, bounds, registry });
     return new Histogram({ ...config, buckets: bounds });
   };
   const own = (Object.entries(FAMILIES) as [FamilyName, Family][]).filter(

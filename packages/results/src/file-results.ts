@@ -28,6 +28,7 @@ export function fileResults(given: FileResultsOptions): ResultStore {
   const root = resolve(parseOptions(options, given, 'fileResults()').directory);
   const pathOf = (key: string): string => join(root, ...partsOfKey(key));
   return {
+    name: 'file',
     async put(key, source) {
       const path = pathOf(key);
       const unfinished = path + UNFINISHED;

@@ -54,6 +54,7 @@ export function postgresResults(given: PostgresResultsOptions): PostgresResults 
 }
 
 class Tables implements PostgresResults {
+  readonly name = 'postgres';
   readonly #settings: PostgresResultsOptions;
   readonly #results: string;
   readonly #parts: string;

@@ -66,6 +66,7 @@ export function s3Results(given: S3ResultsOptions): ResultStore {
   const open = (): Promise<Bucket> => (bucket ??= Bucket.open(settings));
   const nameOf = (key: string): string => prefix + partsOfKey(key).join('/');
   return {
+    name: 's3',
     put: async (key, source) => {
       const at = await open();
       const digest = new Digest();

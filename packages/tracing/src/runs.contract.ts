@@ -40,7 +40,7 @@ export function runsContract(engine: TestEngine): void {
       await app.close();
 
       const runs = processed();
-      expect(runs.map(({ attributes }) => attributes['oxbow.task']).toSorted()).toEqual(
+      expect(runs.map(({ attributes }) => String(attributes['oxbow.task'])).toSorted()).toEqual(
         ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd', 'fails', 'later', 'linked', 'replaced', 'told'].toSorted(),
       );
       expect(runs.filter(({ links }) => links.length !== 1)).toEqual([]);
@@ -50,7 +50,16 @@ export function runsContract(engine: TestEngine): void {
       const inside = processed('a').flatMap((before) => published().filter((span) => ties(span).includes(before.spanContext().spanId)));
       expect(inside.map(({ attributes }) => attributes['messaging.batch.message_count'])).toEqual([3]);
       const ofRun = runs.filter(({ attributes }) => attributes['oxbow.run_id'] === run.id);
-      expect(ofRun.map(({ attributes }) => attributes['oxbow.task']).toSorted()).toEqual(['a', 'b', 'b', 'c', 'c', 'd', 'd', 'replaced']);
+      expect(ofRun.map(({ attributes }) => String(attributes['oxbow.task'])).toSorted()).toEqual([
+        'a',
+        'b',
+        'b',
+        'c',
+        'c',
+        'd',
+        'd',
+        'replaced',
+      ]);
       expect(new Set(runs.map((span) => span.spanContext().traceId)).size).toBe(runs.length);
     });
   });

@@ -95,8 +95,8 @@ describe('a traced app, embedded', () => {
         new Promise((_resolve, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error))),
     });
     await (await shaky.enqueue(null)).result();
-    await expect((await fails.enqueue()).result()).rejects.toThrow();
-    await expect((await slow.enqueue(null)).result()).rejects.toThrow();
+    await expect((await fails.enqueue()).result()).rejects.toMatchObject({ code: 'task_failed' });
+    await expect((await slow.enqueue(null)).result()).rejects.toMatchObject({ code: 'task_failed' });
     const handle = await waits.enqueue(null);
     await until('it runs', async () => (await handle.status()).status === 'started');
     await handle.cancel();

@@ -1,13 +1,19 @@
-/** `main.js soak`, `main.js crash`, `main.js load`: what the commands of these names run. */
+/** `main.js soak`, `main.js crash`, `main.js load`, `main.js rolling`: what the commands of these names run. */
 import { parseArgs } from 'node:util';
 import { crash } from './crash.ts';
 import { large } from './large.ts';
 import { load } from './load.ts';
 import type { EngineName } from './orders.ts';
+import { rolling } from './rolling.ts';
 import { abandon, usableEngines } from './site.ts';
 import { soak } from './soak.ts';
 
 const SAMPLE_JOBS = 2000;
+/** All four. */
+const RESTARTS = 4;
+const SAMPLE_RESTARTS = 2;
+const LOAD_JOBS = 100_000;
+const ROLLING_JOBS = 4000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,7 +26,7 @@ const { values, positionals } = parseArgs({
     sample: { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
     members: { type: 'string', default: '100000' },
-    jobs: { type: 'string', default: '100000' },
+    jobs: { type: 'string' },
   },
 });
 const seed = Number(values.seed);
@@ -49,10 +55,24 @@ else for (const engine of usable) await one(engine);
 // What half-open connections would keep alive ends here.
 process.stdout.write(`${passed} passed, ${failed} failed\n`, () => process.exit(failed === 0 && passed > 0 ? 0 : 1));
 
-function measure(engine: EngineName): Promise<{ readonly passed: number; readonly failed: number }> {
+async function measure(engine: EngineName): Promise<Counts> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
-  if (positionals[0] === 'load') return load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs), say });
+  const roll = async (): Promise<Counts> =>
+    rolling(engine, { jobs: sample ? 0 : Number(values.jobs ?? ROLLING_JOBS), restarts: sample ? SAMPLE_RESTARTS : RESTARTS, say });
+  if (positionals[0] === 'rolling') return roll();
+  if (positionals[0] === 'load') {
+    const counts = await load(engine, { jobs: sample ? SAMPLE_JOBS : Number(values.jobs ?? LOAD_JOBS), say });
+    if (!sample) return counts;
+    // The sample of a rolling restart comes with it.
+    const rolled = await roll();
+    return { passed: counts.passed + rolled.passed, failed: counts.failed + rolled.failed };
+  }
   if (values.large) return large(engine, { members: Number(values.members), say });
   return soak(engine, { seconds: (Number(values.minutes) * 60) / usable.length, seed, say });
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
 }

@@ -28,6 +28,8 @@ const BUSY_TABLES = [
   'meta',
   'rate_limit',
   'dedup',
+  // A probe of the store writes and deletes a row there.
+  'oxbow_blocked_job',
   'pg_attribute',
   'pg_class',
   'pg_depend',

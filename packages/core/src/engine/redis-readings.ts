@@ -30,16 +30,21 @@ local function look(id)
   guessed = math.min(guessed or math.huge, math.max(at, tonumber(fields[4]) or 0))
   return false
 end
-for _, id in ipairs(call('LRANGE', base .. 'wait', -${HEADS}, -1)) do look(id) end
+local first = call('LRANGE', base .. 'wait', -${HEADS}, -1)
+for i = #first, 1, -1 do
+  if look(first[i]) then break end
+end
 local above = '-inf'
 for _ = 1, ${LEVELS} do
-  local heads = call('ZRANGEBYSCORE', base .. 'prioritized', above, '+inf', 'WITHSCORES', 'LIMIT', 0, ${HEADS})
-  if #heads == 0 then break end
-  local level = math.floor(tonumber(heads[2]) / ${PRIORITY})
-  for i = 1, #heads, 2 do
-    if math.floor(tonumber(heads[i + 1]) / ${PRIORITY}) ~= level or look(heads[i]) then break end
+  local head = call('ZRANGEBYSCORE', base .. 'prioritized', above, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if not head[1] then break end
+  local below = string.format('(%.0f', (math.floor(tonumber(head[2]) / ${PRIORITY}) + 1) * ${PRIORITY})
+  if not look(head[1]) then
+    for _, id in ipairs(call('ZRANGEBYSCORE', base .. 'prioritized', above, below, 'LIMIT', 1, ${HEADS} - 1)) do
+      if look(id) then break end
+    end
   end
-  above = string.format('%.0f', (level + 1) * ${PRIORITY})
+  above = string.sub(below, 2)
 end
 local meta = call('HMGET', base .. 'meta', 'paused', 'max')
 local points = tonumber(call('GET', base .. 'limiter') or 0)

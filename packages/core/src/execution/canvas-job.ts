@@ -53,10 +53,13 @@ export function parentIdOf({ message: { f, p, plan }, runId, root }: CanvasJob):
 }
 
 /** What the run is called that this job ends; undefined when it ends none. */
-export function describeRun({
-  message: { p, plan },
-}: CanvasJob): (Pick<CanvasSignal, 'canvas' | 'kind'> & { readonly delayMs?: number }) | undefined {
-  if (p !== undefined || plan === undefined) return undefined;
+export function describeRun(
+  { name }: Pick<ActiveJob, 'name'>,
+  { message: { p, plan, m } }: CanvasJob,
+): Pick<CanvasSignal, 'canvas' | 'kind'> | undefined {
+  if (p !== undefined) return undefined;
+  // One job, which is all of its run, has no plan.
+  if (plan === undefined) return m === 1 ? { canvas: name, kind: 'map' } : undefined;
   const { task } = shapeOf(plan, plan.root);
   const tasks = plan.shapes.map((shape) => shape.task);
   return { canvas: task === COLLECT ? (tasks.find((one) => one !== COLLECT) ?? task) : task, kind: kindOf(plan) };

@@ -1,14 +1,13 @@
-import type { Addition, Engine, FlowJob } from '../engine/engine.ts';
+import type { ActiveJob, Addition, Engine, FlowJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { batchOf, rewritten, wrapTogether } from '../policies/enqueue-wrapping.ts';
-import type { EnqueueCall, Policy, Publishing } from '../policies/policy.ts';
+import type { AttemptCall, EnqueueCall, Policy, Publishing } from '../policies/policy.ts';
 import type { SignalBus } from '../signals.ts';
 import { decodeEnvelope, type Envelope } from '../task/envelope.ts';
 import { publicId } from '../task/id.ts';
 import type { PayloadLimits } from '../task/payload.ts';
 import type { SqlExecutor } from '../task/sql-executor.ts';
 import { announce } from './announcement.ts';
-import type { Attempt } from './attempt.ts';
 import { readCanvasJob } from './canvas-job.ts';
 
 export interface FlowAdderSource {
@@ -21,7 +20,12 @@ export interface FlowAdderSource {
 }
 
 /** An attempt by whose end others are added. */
-export type Publisher = Pick<Attempt, 'job' | 'envelope' | 'call'>;
+export interface Publisher {
+  readonly job: Pick<ActiveJob, 'id' | 'queue' | 'name'>;
+  readonly envelope: Envelope | undefined;
+  /** As policies have seen it. */
+  readonly call: AttemptCall | undefined;
+}
 
 /** How jobs of runs come into the engine: through the policies that wrap enqueues, in one atomic add; and then this process is told. */
 export class FlowAdder {

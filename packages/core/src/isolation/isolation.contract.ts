@@ -112,10 +112,12 @@ export function isolationContract(engine: TestEngine, { kinds, all }: { readonly
       if (kind === 'process') await untilGone(pid);
     });
 
-    it('enqueues through its context, and has no engine of its own', async () => {
+    it('enqueues through its context, as within its attempt, and has no engine of its own', async () => {
       const { tasks, app } = fixture;
-      const { refused, ids, wrong, background } = await (await tasks[kind].enqueues.enqueue()).result();
+      const handle = await tasks[kind].enqueues.enqueue();
+      const { refused, ids, wrong, background } = await handle.result();
       expect([refused, wrong, background]).toEqual(['isolated', 'serialization', 'isolated']);
+      expect(ids.map((id) => fixture.enqueuedIn.get(id))).toEqual([handle.id, handle.id]);
       expect(await Promise.all(ids.map((id) => app.handle(id).result()))).toEqual([20, 30]);
     });
 

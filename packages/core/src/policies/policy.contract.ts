@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { pino } from 'pino';
 import { z } from 'zod';
 import type { TestEngine } from '../testing/engines.ts';
 import { recordSignals, startWorker, withApp } from '../testing/with-app.ts';
-import type { Policy } from './policy.ts';
+import type { EnqueueCall, Enqueued, Policy } from './policy.ts';
 
 /** Policies of the user's own, on every engine. */
 export function policyContract(engine: TestEngine): void {
@@ -63,6 +64,37 @@ export function policyContract(engine: TestEngine): void {
       expect(handles.map(({ created }) => created)).toEqual([true, false]);
       expect(await handles[1]?.result()).toBe(2);
       await expect(task.enqueue({ n: 100 })).rejects.toMatchObject({ code: 'serialization', path: 'input.n' });
+    });
+
+    it('are told which job an enqueue is, which belong together and what they come to; what they bind is logged', async () => {
+      const lines: Record<string, unknown>[] = [];
+      const logger = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+      const app = withApp(engine, { logger });
+      const told: [EnqueueCall, Enqueued][] = [];
+      app.use({
+        name: 'tell',
+        enqueue: async (call, next) => void told.push([call, await next(call)]),
+        run: (attempt, next) => {
+          attempt.bindLog({ tenant: 't1' });
+          return next();
+        },
+      });
+      const task = app.task('task', { idempotency: { key: (n: number) => `${n}` }, run: (n: number, ctx) => (ctx.log.info('runs'), n) });
+      await startWorker(app, {});
+      const first = await task.enqueue(1);
+      await first.result();
+      await task.enqueue(1);
+      const two = await task.enqueueMany([2, 3]);
+      expect(told.map(([, end]) => end)).toEqual([
+        { id: first.id, created: true, replayed: false },
+        { id: first.id, created: false, replayed: true },
+        ...two.map(({ id }) => ({ id, created: true, replayed: false })),
+      ]);
+      const [alone, , one, other] = told.map(([call]) => call);
+      expect([alone?.id, alone?.batch]).toEqual([first.id, undefined]);
+      expect(one?.batch).toEqual({ size: 2, queues: ['default'], tasks: ['task'] });
+      expect(other?.batch).toBe(one?.batch);
+      expect(lines.find(({ msg }) => msg === 'runs')).toMatchObject({ tenant: 't1', task: 'task', job: first.id });
     });
 
     it('can end an attempt with an outcome of their own, and the handler does not run', async () => {

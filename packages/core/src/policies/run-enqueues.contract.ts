@@ -6,7 +6,7 @@ import type { TestEngine } from '../testing/engines.ts';
 import { until } from '../testing/until.ts';
 import { recordSignals, startWorker, withApp } from '../testing/with-app.ts';
 import type { Task } from '../client/task.ts';
-import type { EnqueueCall } from './policy.ts';
+import type { AttemptCall, EnqueueCall } from './policy.ts';
 
 type Told = Task<unknown, unknown>;
 
@@ -46,6 +46,27 @@ export function runEnqueuesContract(engine: TestEngine): void {
       });
       await expect((await chain(fails.s(), last.s()).onError(told.s()).enqueue(1)).result()).rejects.toMatchObject({ code: 'task_failed' });
       await until('the handler is enqueued', () => calls.some(({ task }) => task === 'told'));
+    });
+
+    it('are told with their run, the attempt that makes them, and what is added with them; Oxbow’s own only when that is asked for', async () => {
+      const app = withApp(engine);
+      const seen: EnqueueCall[] = [];
+      const ran: AttemptCall[] = [];
+      const own: string[] = [];
+      app.use({ name: 'see', run: (attempt, next) => (ran.push(attempt), next()), enqueue: (call, next) => (seen.push(call), next(call)) });
+      app.use({ name: 'own', ownTasks: true, enqueue: (call, next) => (own.push(call.task), next(call)) });
+      const [one, two] = ['one', 'two'].map((name) => app.task(name, { run: (n: number) => n })) as [Told, Told];
+      await startWorker(app, {});
+      const run = await chain(one.s(), group(two.s(), two.s())).enqueue(1);
+      expect(await run.result()).toEqual([1, 1]);
+      expect(seen.map(({ task, runId, batch }) => [task, runId, batch?.size])).toEqual([
+        ['one', run.id, 2],
+        ['two', run.id, 2],
+        ['two', run.id, 2],
+      ]);
+      expect(seen[1]?.from?.attempt).toBe(ran.find(({ task }) => task === 'one'));
+      expect(ran.map(({ runId }) => runId)).toEqual(ran.map(() => run.id));
+      expect(own.toSorted()).toEqual(['one', 'oxbow.collect', 'two', 'two']);
     });
 
     it('may have their own part of the input changed, which is checked', async () => {

@@ -1,4 +1,5 @@
 /** Isolated tasks. The test that uses them imports this module, and so do the children; which app they belong to is in the environment. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -27,6 +28,18 @@ export const logged: unknown[] = [];
 const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
 
 export const app = createApp({ name: config.app, url: config.url, logger });
+
+/** Ids of jobs that were enqueued, with that of the attempt around it. */
+export const enqueuedIn = new Map<string, string | undefined>();
+const attemptOf = new AsyncLocalStorage<string>();
+app.use({
+  name: 'context',
+  run: (attempt, next) => attemptOf.run(attempt.id, next),
+  enqueue: (call, next) => {
+    enqueuedIn.set(call.id, attemptOf.getStore());
+    return next(call);
+  },
+});
 
 const AT_ONCE = { attempts: 2, backoff: () => 0 } as const;
 

@@ -110,9 +110,9 @@ export class AttemptRunner {
 
   #emitRun({ kind: outcome }: Exclude<Ended, { readonly kind: 'retry' | 'put-back' }>, { job, canvas }: Attempt): void {
     if (!this.#signals.wants('canvas:completed')) return;
-    const run = canvas === undefined ? undefined : describeRun(canvas);
+    const run = canvas === undefined ? undefined : describeRun(job, canvas);
     if (run === undefined) return;
-    const durationMs = Math.max(0, Date.now() - job.timestamp - (run.delayMs ?? 0));
+    const durationMs = Math.max(0, Date.now() - job.timestamp);
     this.#signals.emit('canvas:completed', { id: publicId(job.id, job.queue), canvas: run.canvas, kind: run.kind, outcome, durationMs });
   }
 

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Lane, LanePulse } from '../engine/engine.ts';
 import { SignalBus } from '../signals.ts';
 import { silent } from '../testing/with-app.ts';
@@ -65,6 +65,17 @@ describe('the watch over lanes', () => {
     expect(reconnects).toBe(0);
     seconds(1);
     expect(reconnects).toBe(1);
+  });
+
+  it('sees a lane well for as long as its server was asked to wait, and no longer', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+    onTestFinished(() => void vi.useRealTimers());
+    pulse = { ...pulse, blockMs: 60_000 };
+    for (let second = 1; second <= 63; second++) {
+      vi.setSystemTime(second * 1000);
+      watch.look();
+    }
+    expect(watch.states).toMatchObject([{ silentMs: 63_000, lastFetchAt: 60_000, stuck: false }]);
   });
 
   it('expects nothing of a lane that does not fetch', () => {

@@ -65,6 +65,8 @@ export class LaneWatch {
       return;
     }
     watched.silentMs += LOOK_MS;
+    // On SQL engines an idle lane may ask its server to wait for an hour.
+    if (watched.silentMs <= blockMs) watched.wellAt = Date.now();
     const patienceMs = Math.max(PATIENCE_MS, blockMs + GRACE_MS);
     if (watched.silentMs - watched.reconnectedAtMs < patienceMs) return;
     watched.reconnectedAtMs = watched.silentMs;

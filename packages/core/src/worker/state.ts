@@ -12,8 +12,8 @@ export interface LaneState {
   /** The server has answered a fetch, since it began. */
   readonly fetched: boolean;
   /**
-   * When it was last seen well, ms since the epoch and to the second: its server had answered a fetch, or it had no free slot, or was paused. 0: it has
-   * not been looked at yet.
+   * When it was last seen well, ms since the epoch and to the second: its server had answered a fetch or was not yet to answer it, or the lane had
+   * no free slot or was paused. 0: it has not been looked at yet.
    */
   readonly lastFetchAt: number;
   /** How long the server has not answered a fetch that it should answer, to the second. An idle lane is answered every 5 to 10 s. */

@@ -95,10 +95,15 @@ export class Worker<Deps = unknown> {
     this.#member = new FleetMember({ engine, log, leaseMs: fleet.leaseMs, workers: execution.stores.workers, tasks, worker: this });
   }
 
+  /** `<host>:<pid>:<random>`: its name in `app.fleet`. */
+  get id(): string {
+    return this.#member.id;
+  }
+
   /** @internal */
   get state(): WorkerState {
     return {
-      id: this.#member.id,
+      id: this.id,
       phase: this.#phase,
       queues: Object.fromEntries(this.#slots.queues),
       paused: this.#holds.heldFor('paused'),
@@ -221,6 +226,7 @@ export class Worker<Deps = unknown> {
     void this.#serve();
     this.#source.leader.enter(this.#settings.lockDurationMs);
     await Promise.race([this.#member.enter(this.#clock.offsetMs ?? 0), this.#stopped.promise]);
+    if (this.#draining !== undefined) return;
     this.#source.signals.emit('worker:ready', { queues: Object.fromEntries(this.#slots.queues) });
     this.#source.log.info(this.describe(), 'worker ready');
   }
