@@ -88,7 +88,9 @@ function decisions(test: TestEngine): void {
       const waits = app.task('waits', { queue: 'q', run: async (text: string) => gate.then(() => text.length) });
       await app.worker({ queues: { q: 1 } }).start();
       const run = await chain(big.s(), waits.s()).enqueue();
-      await until('the second runs', async () => ((await run.status()).counts.started === 1 ? true : undefined));
+      await until('the second runs', async () =>
+        (await run.status()).counts.started === 1 && store.keysOf(app.name).length === 1 ? true : undefined,
+      );
       const [first] = store.keysOf(app.name);
       await (await app.queue('q').getJob(first?.split('/')[2] ?? ''))?.remove().catch(() => undefined);
       store.ageMs = 2 * HOUR_MS;
