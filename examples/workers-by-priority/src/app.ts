@@ -49,5 +49,5 @@ export const tasks = {
   // Says no queue, and has no limits of one.
   mail: app.task('mails.send', { input: order, run: takes(30) }),
   preview: app.task('previews.render', { ...preset.task.low, input: order, run: takes(40) }),
-  export: app.task('catalog.export', { ...preset.task.bulk, input: order, run: takes(250) }),
+  export: app.task('catalog.export', { ...preset.task.bulk, input: order, run: takes(150) }),
 } as const;

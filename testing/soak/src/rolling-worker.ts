@@ -110,7 +110,7 @@ export class RollingWorker implements AsyncDisposable {
     let before: readonly string[] = [];
     let isCounted = false;
     // A few times more behind its end: nobody answers then.
-    for (let left = LOOKS_AFTER; url !== undefined && left > 0; left -= this.#hasExited ? 1 : 0) {
+    for (let left = url === undefined ? 0 : LOOKS_AFTER; left > 0; left -= this.#hasExited ? 1 : 0) {
       const answers = await Promise.all(PROBES.map((probe) => answerOf(`${url}/${probe}`)));
       if (answers[READYZ] !== '200' && this.#endingAt !== undefined) this.#unreadyAt ??= performance.now();
       // One that fell into a change has answers of both phases: what is not seen twice in a row counts for nothing.
