@@ -19,6 +19,7 @@ export interface Metrics {
   readonly listener: NodeListener;
   /**
    * A server of its own, on 127.0.0.1:9464 unless told otherwise. It keeps no process alive, answers while workers drain, and is closed with the app.
+   * In the child of an isolated task it does nothing, and `url` is empty.
    * @throws OxbowError `invalid_options`, `closed`; what Node's listen does, such as EADDRINUSE
    */
   listen(options?: ListenOptions): Promise<Listening>;
@@ -69,6 +70,7 @@ class AppMetrics implements Metrics {
     if (unknown !== undefined)
       throw new OxbowError('invalid_options', `metrics.listen: unknown option "${unknown}". Known: ${LISTEN_OPTIONS.join(', ')}.`);
     if (this.#closing !== undefined) throw new OxbowError('closed', 'metrics.listen: it has been closed.');
+    if (this.#settings.operation.isolated) return { url: '', close: async () => undefined };
     const server = await listen(this.handler, options);
     const listening: Listening = {
       url: server.url,
