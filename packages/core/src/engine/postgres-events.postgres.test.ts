@@ -1,9 +1,11 @@
 import { Client } from 'pg';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { group } from '../canvas/group.ts';
 import { onPostgres } from '../testing/engines.ts';
 import { postgresDriver } from '../testing/postgres-driver.ts';
+import { startWorker, withApp } from '../testing/with-app.ts';
 import { openWindow, readWindows, type EventWindow } from './postgres-events.ts';
-import { postgresTarget } from './postgres-target.ts';
+import { postgresTarget, schemaOf } from './postgres-target.ts';
 
 interface Scene {
   readonly session: () => Promise<Client>;
@@ -74,5 +76,28 @@ onPostgres(({ url }) => {
     expect(await read()).toEqual(['completed, after']);
     expect(await read()).toEqual([]);
     expect(window.isSettled).toBe(true);
+  });
+
+  it('finds no event on postgres that got its id before its transaction had one: nobody could wait for that', async () => {
+    const app = withApp({ kind: 'postgres', url });
+    const task = app.task('task', { queue: 'q', states: ['BUSY'], run: (n: number, ctx) => ctx.setState('BUSY').then(() => n) });
+    await app.ready();
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    const schema = `"${schemaOf(app.name)}"`;
+    await client.query(`CREATE FUNCTION ${schema}.checked_id() RETURNS bigint LANGUAGE plpgsql AS $$
+      BEGIN
+        IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE EXCEPTION 'an event before its transaction'; END IF;
+        RETURN nextval('${schema}.event_seq');
+      END $$`);
+    await client.query(`ALTER TABLE ${schema}.event ALTER id SET DEFAULT ${schema}.checked_id()`);
+    await startWorker(app, { queues: { q: 2 } });
+    expect(await (await group(task.s(), task.s()).enqueue(1)).result()).toEqual([1, 1]);
+    expect(await (await task.enqueue(1, { delay: '1h' })).cancel()).toBe(true);
+    expect((await app.fleet.ping()).answers).toHaveLength(1);
+    await app.queue('q').pause();
+    await app.queue('q').resume();
+    expect(await (await task.enqueue(2)).result()).toBe(2);
   });
 });

@@ -216,6 +216,12 @@ const stockFetchEvents = PostgresQueueBackend.prototype['fetchEvents'] as FetchE
 /** What is to be added with the ends that are being told, by backend and job. */
 const flows = new WeakMap<PostgresQueueBackend, Map<string, FollowUp>>();
 
+/**
+ * The transaction has its id before the event has, as in all else that writes events: who reads them waits for transactions by their ids
+ * (postgres-events.ts), and would pass over an event of one that has none yet.
+ */
+const PUBLISH = 'SELECT publish_event($1, $2, $3::jsonb) AS id FROM pg_current_xact_id()';
+
 const escapingRun: Run = function run(command, params) {
   const json = USER_JSON[command];
   const text = USER_TEXT[command];
@@ -227,8 +233,8 @@ const escapingRun: Run = function run(command, params) {
   const followUp = command.startsWith('move_to_completed') ? flows.get(this)?.get(escaped[1] as string) : undefined;
   if (followUp !== undefined)
     return completeOnSql(this['connection'].pool as unknown as SqlPool, { command, params: escaped, followUp, counts });
-  const counting = counts ? countingFinish(command) : undefined;
-  return counting === undefined ? stockRun.call(this, command, escaped) : (this['query'] as Query)(counting, escaped);
+  const own = command === 'publish_event' ? PUBLISH : counts ? countingFinish(command) : undefined;
+  return own === undefined ? stockRun.call(this, command, escaped) : (this['query'] as Query)(own, escaped);
 };
 
 const repairingFetchEvents: FetchEvents = async function fetchEvents(cursor) {
