@@ -128,17 +128,14 @@ async function verify(text: string): Promise<void> {
   const file = join(folder, 'oxbow-worker@.service');
   await writeFile(file, text.replace('/usr/bin/node', process.execPath).replace(/^Documentation=.*\n/mu, ''));
   try {
-    const { stderr } = await execute('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', file]);
-    assert.equal(
-      stderr
-        .split('\n')
-        .filter((line) => line.includes('oxbow-worker'))
-        .join('\n'),
-      '',
+    const { stderr, code } = await execute('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', file]).then(
+      (done) => ({ stderr: done.stderr, code: 0 }),
+      (error: { readonly stderr?: string; readonly code?: number | string }) => ({ stderr: error.stderr ?? '', code: error.code }),
     );
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    console.log('there is no systemd-analyze: the unit was read, but not verified');
+    const complaints = stderr.split('\n').filter((line) => line.includes('oxbow-worker'));
+    assert.deepEqual(complaints, []);
+    // There is none, or it cannot work here, as in some containers.
+    if (code !== 0) console.log(`the unit was read, but systemd-analyze did not verify it (${code})`);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -9,9 +9,7 @@ import { abandon, usableEngines } from './site.ts';
 import { soak } from './soak.ts';
 
 const SAMPLE_JOBS = 2000;
-/** All four. */
-const RESTARTS = 4;
-const SAMPLE_RESTARTS = 2;
+const ROLLING_SAMPLE = { jobs: 0, restarts: 2, slots: 4 };
 const LOAD_JOBS = 100_000;
 const ROLLING_JOBS = 4000;
 
@@ -59,7 +57,7 @@ async function measure(engine: EngineName): Promise<Counts> {
   const { canvas, point, sample } = values;
   if (positionals[0] === 'crash') return crash(engine, { canvas, point, sample: sample ? seed : undefined, say });
   const roll = async (): Promise<Counts> =>
-    rolling(engine, { jobs: sample ? 0 : Number(values.jobs ?? ROLLING_JOBS), restarts: sample ? SAMPLE_RESTARTS : RESTARTS, say });
+    rolling(engine, { jobs: Number(values.jobs ?? ROLLING_JOBS), restarts: 4, slots: 10, ...(sample ? ROLLING_SAMPLE : {}), say });
   if (positionals[0] === 'rolling') return roll();
   if (positionals[0] === 'load') {
     if (!sample) return load(engine, { jobs: Number(values.jobs ?? LOAD_JOBS), workers: 3, say });

@@ -4,8 +4,8 @@ import { Ledger } from '@oxbow/faults';
 import { createHealth } from '@oxbow/health';
 import { openRolling, QUEUE, type RollingOrders } from './rolling-tasks.ts';
 
-/** What a real one opens before its first job: long enough for probes to see it. */
-const STARTUP_MS = 250;
+/** How long a real one takes to open what its jobs need, and to close it: long enough for probes to see it. */
+const RESOURCES_MS = 250;
 
 export type RollingMessage =
   | { readonly kind: 'listens'; readonly url: string }
@@ -20,7 +20,8 @@ process.channel?.unref();
 
 const worker = app.worker({
   queues: { [QUEUE]: orders.slots },
-  startup: async () => wait(STARTUP_MS),
+  startup: async () => wait(RESOURCES_MS),
+  shutdown: async () => wait(RESOURCES_MS),
   drain: { soft: '10s', hard: '2s' },
 });
 app.on('worker:draining', ({ running }) => tell({ kind: 'draining', running }));
