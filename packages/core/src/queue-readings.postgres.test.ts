@@ -1,4 +1,5 @@
-import { queueReadingsContract } from './queue-readings.contract.ts';
+import { queueReadingsContract, uncountedReadingsContract } from './queue-readings.contract.ts';
 import { onPostgres } from './testing/engines.ts';
 
 onPostgres(queueReadingsContract);
+onPostgres(uncountedReadingsContract);

@@ -46,7 +46,6 @@ export function poolContract(engine: TestEngine): void {
   describe('a pool', () => {
     it('lends slots to a queue with a backlog, and gives each queue its share when all have one', async () => {
       const { worker, every, each, inside, slots, fill, end } = await pooled();
-      expect(slots()).toEqual([4, 2, 1]);
       const handles = [...(await fill('bulk', 20))];
       await until('bulk has all but one slot of each other queue', () => each.bulk.inside === 5);
       expect(slots()).toEqual([1, 1, 5]);
