@@ -16,7 +16,13 @@ import { z } from 'zod';
 
 const directory = await mkdtemp(join(tmpdir(), 'oxbow-smoke-results-'));
 const preset = byPriority();
-const options = { name: `smoke-${process.pid}`, url: process.argv[2], results: fileResults({ directory }), ...preset.app };
+const options = {
+  name: `smoke-${process.pid}`,
+  url: process.argv[2],
+  results: fileResults({ directory }),
+  logLevel: 'warn',
+  ...preset.app,
+};
 const router = new Router({ queues: preset, rules: [{ task: 'zero*', queue: 'bulk' }], default: 'default' });
 const app = createApp(options).use(router).use(tracing());
 const double = app.task('double', {

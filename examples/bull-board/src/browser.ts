@@ -2,6 +2,8 @@
 import { strict as assert } from 'node:assert';
 import type { Locator, Page } from 'playwright-core';
 
+const TIP_MS = 3000;
+
 export class Board {
   readonly #page: Page;
   readonly #url: string;
@@ -31,18 +33,18 @@ export class Board {
     await this.see(`No ${status} jobs in this queue.`);
   }
 
-  /** Clicks a button of a job that shows its name only under the pointer. */
+  /** Clicks a button of a job that shows its name only under the pointer. The name of the one before has to be gone: it may come late. */
   async press(name: string): Promise<void> {
     const buttons = this.#page.locator('main button:not([role]):not([aria-haspopup])').filter({ hasNotText: /\S/u });
-    const tip = this.#page.locator('[data-base-ui-portal]').getByText(name, { exact: true });
-    for (let tries = 1; tries <= 3; tries++)
-      for (const button of await buttons.all()) {
-        await button.hover();
-        if (await appears(tip, 250 * tries)) {
-          await button.click();
-          return;
-        }
-      }
+    const tip = this.#page.locator('[data-base-ui-portal]').getByText(/\S/u).first();
+    for (const button of await buttons.all()) {
+      await this.#page.mouse.move(0, 0);
+      await tip.waitFor({ state: 'hidden' });
+      await button.hover();
+      if (!(await appears(tip, TIP_MS)) || (await tip.innerText()).trim() !== name) continue;
+      await button.click();
+      return;
+    }
     assert.fail(`no button "${name}"`);
   }
 
@@ -81,7 +83,7 @@ export class Board {
 }
 
 function appears(what: Locator, withinMs: number): Promise<boolean> {
-  const waited = what.first().waitFor({ timeout: withinMs });
+  const waited = what.waitFor({ timeout: withinMs });
   return waited.then(
     () => true,
     () => false,
