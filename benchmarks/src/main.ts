@@ -104,8 +104,8 @@ const { values } = parseArgs({
 });
 const runs = values.smoke ? 1 : Number(values.runs);
 const scale = values.smoke ? 0.02 : values.quick ? 0.2 : 1;
-/** That one of them works is enough for a smoke run: canvases have one size, and consume-1 and consume-100 are the code of consume-10. */
-const SKIPPED_BY_SMOKE = /canvas-(?!chord-1000)|consume-1(?:00)?$/u;
+/** That one of them works is enough for a smoke run: canvases have one size, consume-1 and consume-100 are the code of consume-10, and what has no rival is the same code on Redis. */
+const SKIPPED_BY_SMOKE = /canvas-(?!chord-1000)|consume-1(?:00)?$|postgres-(?:pool|metered|watched)$/u;
 const wanted = (name: string): boolean =>
   (values.case === undefined || name.startsWith(values.case)) && !(values.smoke === true && SKIPPED_BY_SMOKE.test(name));
 const stamp = Date.now().toString(36);
