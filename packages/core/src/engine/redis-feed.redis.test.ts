@@ -1,9 +1,11 @@
+import { Proxy } from '@oxbow/faults';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { onRedis } from '../testing/engines.ts';
 import { Gate } from '../testing/gate.ts';
 import { until } from '../testing/until.ts';
-import { elsewhere, startWorker, withApp } from '../testing/with-app.ts';
+import { elsewhere, startWorker, uniqueName, withApp } from '../testing/with-app.ts';
+import { RedisFeed } from './redis-feed.ts';
 
 onRedis((engine) => {
   const client = (): Redis => {
@@ -37,6 +39,30 @@ onRedis((engine) => {
       onTestFinished(() => clearInterval(trimming));
       gate.open();
       expect(await results).toEqual([1, 2, 3, 4, 5]);
+    });
+
+    it('reads a queue at once that is watched while a read is on its way to the server', async () => {
+      const proxy = await Proxy.to(Number(new URL(engine.url).port));
+      onTestFinished(() => proxy[Symbol.asyncDispose]());
+      const reader = new Redis(`redis://127.0.0.1:${proxy.port}`);
+      const commands = client();
+      const prefix = uniqueName();
+      const feed = new RedisFeed(commands, reader, (queue) => `${prefix}:${queue}`);
+      onTestFinished(() => feed.close());
+      const heard: string[] = [];
+      feed.listen({ event: ({ queue }) => void heard.push(queue), gap: () => undefined });
+      const add = (queue: string) => commands.xadd(`${prefix}:${queue}`, '*', 'event', 'any', 'jobId', '1');
+      onTestFinished(() => commands.unlink(`${prefix}:first`, `${prefix}:second`).then(() => undefined));
+      await feed.watch('first');
+      await add('first');
+      await until('the first is read', () => heard.length === 1);
+      // The next read leaves now, and what ends it would be there before it.
+      proxy.delay({ toServerMs: 100, toClientMs: 0 });
+      await add('first');
+      await until('it is read again', () => heard.length === 2);
+      await feed.watch('second');
+      await add('second');
+      await until('the second is read', () => heard.includes('second'), 2000);
     });
 
     it('loses no result when its connection is killed, again and again', async () => {

@@ -1,9 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { EventFeed, FeedListener, JobEvent } from './engine.ts';
 
 const BLOCK_MS = 5000;
 /** Where the server refuses CLIENT UNBLOCK, a newly watched queue waits at most this long. */
 const BLOCK_WITHOUT_UNBLOCK_MS = 250;
+const UNBLOCK_AGAIN_MS = 2;
 const READ_COUNT = 1000;
 const RETRY_MS = 500;
 
@@ -24,6 +26,8 @@ export class RedisFeed implements EventFeed {
   #listener: FeedListener | undefined;
   #readerId: number | undefined;
   #loop: Promise<void> | undefined;
+  /** What the read asks for that is under way. */
+  #asked: ReadonlySet<string> | undefined;
   #wasReady = false;
   /** The connection is a new one: its server may have less than was read. */
   #mayBeAhead = false;
@@ -78,7 +82,16 @@ export class RedisFeed implements EventFeed {
     this.#cursors.set(key, { queue, lastId });
     this.#wake();
     if (this.#loop === undefined) this.#loop = this.#read();
-    else if (this.#readerId !== undefined) await this.#commands.client('UNBLOCK', this.#readerId).catch(() => (this.#readerId = undefined));
+    else await this.#endReadWithout(key);
+  }
+
+  /** On its own connection the read may come to the server after this: as long as it blocks nobody there, it is tried again. */
+  async #endReadWithout(key: string): Promise<void> {
+    while (this.#readerId !== undefined && this.#cursors.has(key) && this.#asked?.has(key) === false) {
+      const ended = await this.#commands.client('UNBLOCK', this.#readerId).catch(() => (this.#readerId = undefined));
+      if (ended === 1) return;
+      await wait(UNBLOCK_AGAIN_MS, undefined, { ref: false });
+    }
   }
 
   /** The next connection has another id, perhaps on another server; what it is first asked for is that. */
@@ -121,7 +134,9 @@ export class RedisFeed implements EventFeed {
     }
     const ids = keys.map((key) => this.#cursors.get(key)?.lastId ?? '0-0');
     const block = this.#readerId === undefined ? BLOCK_WITHOUT_UNBLOCK_MS : BLOCK_MS;
-    const reply = (await this.#orLost(this.#reader.xread('COUNT', READ_COUNT, 'BLOCK', block, 'STREAMS', ...keys, ...ids))) as Reply;
+    this.#asked = new Set(keys);
+    const read = this.#reader.xread('COUNT', READ_COUNT, 'BLOCK', block, 'STREAMS', ...keys, ...ids);
+    const reply = (await this.#orLost(read).finally(() => (this.#asked = undefined))) as Reply;
     for (const [key, entries] of reply ?? []) await this.#deliver(key, entries);
   }
 
