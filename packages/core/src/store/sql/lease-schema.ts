@@ -113,6 +113,11 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('oxbow_lease'), hashtext(p_key));
   PERFORM oxbow_fill(p_key, p_owner, p_slots, p_broadcasts);
   PERFORM oxbow_sweep_leases();
+  -- A lease that has ended since the places were given may have been swept, here or elsewhere: its place is the line's.
+  WHILE (SELECT count(*) FROM oxbow_lease AS lease WHERE lease.key = p_key) < p_slots
+        AND EXISTS (SELECT FROM oxbow_waiter AS waiter WHERE waiter.key = p_key) LOOP
+    PERFORM oxbow_fill(p_key, p_owner, p_slots, p_broadcasts);
+  END LOOP;
   v_now := oxbow_now_ms();
   waiting := false;
   IF EXISTS (SELECT FROM oxbow_lease AS lease WHERE lease.key = p_key AND lease.owner = p_owner)
