@@ -85,11 +85,13 @@ export function policyContract(engine: TestEngine): void {
       await first.result();
       await task.enqueue(1);
       const two = await task.enqueueMany([2, 3]);
-      expect(told.map(([, end]) => end)).toEqual([
+      const ends = told.map(([, end]) => end);
+      expect(ends.slice(0, 2)).toEqual([
         { id: first.id, created: true, replayed: false },
         { id: first.id, created: false, replayed: true },
-        ...two.map(({ id }) => ({ id, created: true, replayed: false })),
       ]);
+      // Those that are sent together end in any order.
+      expect(new Set(ends.slice(2))).toEqual(new Set(two.map(({ id }) => ({ id, created: true, replayed: false }))));
       const [alone, , one, other] = told.map(([call]) => call);
       expect([alone?.id, alone?.batch]).toEqual([first.id, undefined]);
       expect(one?.batch).toEqual({ size: 2, queues: ['default'], tasks: ['task'] });
