@@ -69,9 +69,11 @@ class AppMetrics implements Metrics {
     const unknown = Object.keys(options).find((name) => !LISTEN_OPTIONS.includes(name));
     if (unknown !== undefined)
       throw new OxbowError('invalid_options', `metrics.listen: unknown option "${unknown}". Known: ${LISTEN_OPTIONS.join(', ')}.`);
-    if (this.#closing !== undefined) throw new OxbowError('closed', 'metrics.listen: it has been closed.');
+    this.#assertOpen();
     if (this.#settings.operation.isolated) return { url: '', close: async () => undefined };
     const server = await listen(this.handler, options);
+    if (this.#closing !== undefined) await server.close();
+    this.#assertOpen();
     const listening: Listening = {
       url: server.url,
       close: async () => {
@@ -86,6 +88,10 @@ class AppMetrics implements Metrics {
   async close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new OxbowError('closed', 'metrics.listen: it has been closed, or its app was.');
   }
 
   async #close(): Promise<void> {

@@ -106,7 +106,9 @@ onEmbedded((engine) => {
       const { port } = mounted.address() as AddressInfo;
       expect(await (await fetch(`http://127.0.0.1:${port}/ops/metrics`)).text()).toContain('oxbow_build_info{');
       await expect(metrics.listen({ prot: 1 } as never)).rejects.toMatchObject({ code: 'invalid_options' });
+      const late = metrics.listen({ port: 0 });
       await metrics.close();
+      await expect(late).rejects.toMatchObject({ code: 'closed' });
       await expect(metrics.listen()).rejects.toMatchObject({ code: 'closed' });
     });
   });
