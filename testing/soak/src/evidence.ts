@@ -7,7 +7,6 @@ export const START = 'start';
 
 const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'completed', 'failed'] as const;
 const FINAL: readonly string[] = ['completed', 'failed'];
-const PAGE = 2000;
 
 /** A job as the store has it. */
 export interface FoundJob {
@@ -49,25 +48,22 @@ export async function collect(app: App, ledger: string): Promise<Evidence> {
   return { jobs, byLabel: gather(labelled), inputs: of('start'), outputs: of('end') };
 }
 
+/** In one answer: on Postgres, BullMQ's pages of jobs that ended in the same millisecond have some of them twice and others not at all. */
 async function collectState(
   app: App,
   { queue, state }: { readonly queue: string; readonly state: FoundJob['state'] },
   into: FoundJob[],
 ): Promise<void> {
-  for (let from = 0; ; from += PAGE) {
-    const found = await app.queue(queue).getJobs([state], from, from + PAGE - 1);
-    for (const job of found) {
-      const { in: input } = job.data as { readonly in?: { readonly label?: string } };
-      into.push({
-        id: `${job.id}@${queue}`,
-        task: job.name,
-        state,
-        label: input?.label,
-        result: job.returnvalue as unknown,
-        reason: job.failedReason,
-      });
-    }
-    if (found.length < PAGE) return;
+  for (const job of await app.queue(queue).getJobs([state])) {
+    const { in: input } = job.data as { readonly in?: { readonly label?: string } };
+    into.push({
+      id: `${job.id}@${queue}`,
+      task: job.name,
+      state,
+      label: input?.label,
+      result: job.returnvalue as unknown,
+      reason: job.failedReason,
+    });
   }
 }
 

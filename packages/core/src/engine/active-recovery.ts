@@ -15,8 +15,8 @@ const NO_LIMIT = 2 ** 31 - 1;
  * `stalledCounter`. For an engine that is one process and is only just opening: nobody can be working on them. All of
  * them or none.
  *
- * BullMQ's own recovery does it: its first pass marks, its second takes what is marked. It would put the jobs behind
- * all that waits, so the order they had is restored afterwards.
+ * The recovery of stalled jobs does it. It would put the jobs behind all that waits, so the order they had is restored
+ * afterwards.
  *
  * @returns how many jobs
  */
@@ -37,9 +37,7 @@ export async function putBackActive(pool: PgPool): Promise<number> {
 async function putBackQueue(client: PgPoolClient, queue: string): Promise<void> {
   const forgetLastCheck = "DELETE FROM meta WHERE queue = $1 AND field = 'stalled-check'";
   await client.query(forgetLastCheck, [queue]);
-  for (let pass = 1; pass <= 2; pass++) {
-    await client.query('SELECT move_stalled_jobs_to_wait($1, $2, $3, $4)', [queue, NO_LIMIT, END_OF_TIME, 0]);
-  }
+  await client.query('SELECT move_stalled_jobs_to_wait($1, $2, $3, $4)', [queue, NO_LIMIT, END_OF_TIME, 0]);
   await client.query(forgetLastCheck, [queue]);
 }
 

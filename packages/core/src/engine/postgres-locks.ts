@@ -6,13 +6,16 @@ import { postgresTarget } from './postgres-target.ts';
 type PostgresAccess = Extract<LockAccess, { readonly kind: 'postgres' }>;
 
 /**
- * BullMQ's extend_locks, for jobs that are found by who holds them (see redis-locks.ts).
+ * BullMQ's extend_locks, for jobs that are found by who holds them (see redis-locks.ts). Those that somebody has in hand are
+ * renewed or end just now; were they not, the next renewal is in time. To wait for one while others are held could end in a deadlock.
  * $1 queue, $2 what the owners' tokens begin with, $3 duration, $4 now, in ms
  */
 const RENEW = `
 UPDATE job SET locked_until_ms = $4::bigint + $3::bigint
-WHERE queue = $1 AND state = 'active'
-  AND EXISTS (SELECT FROM unnest($2::text[]) AS owner WHERE starts_with(lock_token, owner))`;
+WHERE queue = $1 AND id IN (
+  SELECT id FROM job WHERE queue = $1 AND state = 'active'
+     AND EXISTS (SELECT FROM unnest($2::text[]) AS owner WHERE starts_with(lock_token, owner))
+     FOR NO KEY UPDATE SKIP LOCKED)`;
 
 /** $1 queue, $2 what the owners' tokens begin with, $3 how long a mark is kept, in ms */
 const GIVE_UP = `

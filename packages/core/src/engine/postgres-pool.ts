@@ -9,6 +9,7 @@ import type { PgPoolClient, PgQueryResult } from 'bullmq';
 import type { Client, Pool, PoolClient } from 'pg';
 import { OxbowError } from '../errors.ts';
 import type { StatementResult } from './engine.ts';
+import { despiteDeadlocks } from './deadlock.ts';
 import { clientClass, cut, importPg } from './postgres-client.ts';
 import { isConnectionFailure, PostgresConnectionError } from './postgres-errors.ts';
 import type { PostgresTarget } from './postgres-target.ts';
@@ -48,8 +49,12 @@ export class PostgresPool {
     return this;
   }
 
-  /** @throws PostgresConnectionError, pg's DatabaseError; OxbowError `closed` after {@link end}. */
-  async query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
+  /** A transaction of its own. @throws PostgresConnectionError, pg's DatabaseError; OxbowError `closed` after {@link end}. */
+  query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
+    return despiteDeadlocks(() => this.#query<Row>(text, params));
+  }
+
+  async #query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
     const client = await this.#take();
     let broken = false;
     try {

@@ -1,5 +1,6 @@
 /** What BullMQ's SQL functions leave undone between a parent and its children. One transaction each. */
 import { PostgresQueueBackend, type PgPoolClient, type PostgresConnection } from 'bullmq';
+import { despiteDeadlocks } from './deadlock.ts';
 
 type Options = ConstructorParameters<typeof PostgresQueueBackend>[2];
 
@@ -68,12 +69,15 @@ async function lockParent(client: PgPoolClient, { queue, id }: Parent): Promise<
   await client.query(`SELECT pg_advisory_xact_lock(hashtext('bullmq:parent:' || $1::text || ':' || $2::text))`, [queue, id]);
 }
 
-/** `backend` speaks in the transaction. Rolled back when `work` rejects. */
-async function atomically(
-  { connection, opts, queue }: SqlJob,
-  work: (client: PgPoolClient, backend: PostgresQueueBackend) => Promise<void>,
-): Promise<void> {
-  await connection.waitUntilReady();
+type Work = (client: PgPoolClient, backend: PostgresQueueBackend) => Promise<void>;
+
+/** `backend` speaks in the transaction. Rolled back when `work` rejects, and begun anew after a deadlock. */
+async function atomically(job: SqlJob, work: Work): Promise<void> {
+  await job.connection.waitUntilReady();
+  await despiteDeadlocks(() => transact(job, work));
+}
+
+async function transact({ connection, opts, queue }: SqlJob, work: Work): Promise<void> {
   const client = await connection.pool.connect();
   const own = { pool: client, schema: connection.schema, waitUntilReady: () => Promise.resolve() } as unknown as PostgresConnection;
   let done = false;

@@ -2,7 +2,7 @@ import { LATEST_SCHEMA_VERSION, type PgPoolClient } from 'bullmq';
 import { STORE_SCHEMA, STORE_VERSION } from '../store/sql/schema.ts';
 
 /** Grows with every change below, with the stores' schema, and with BullMQ's: its migrations may replace what is replaced here. */
-export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1_000_000 + STORE_VERSION * 1000 + 3;
+export const FUNCTIONS_VERSION: number = LATEST_SCHEMA_VERSION * 1_000_000 + STORE_VERSION * 1000 + 4;
 
 /** 0 when the schema has none of our functions. */
 export const READ_FUNCTIONS_VERSION = `
@@ -54,6 +54,42 @@ BEGIN
   END IF;
   SELECT expire_at_ms INTO v_expire FROM rate_limit WHERE queue = p_queue;
   RETURN GREATEST(COALESCE(v_expire - p_now, 0), 0);
+END;
+$$;`;
+
+/**
+ * Waits for nobody, as BullMQ's own does, which marks every active job in one statement, in any order: with ends of jobs and renewals of
+ * locks, that hold some of them and want others, it made rings that the server broke by refusing one of them. Nor is a mark needed to give a
+ * job that has just been claimed its time: it has its lock, and that is looked at. (On Redis the two are written one after the other.)
+ */
+const STALLED = `
+CREATE OR REPLACE FUNCTION move_stalled_jobs_to_wait(p_queue text, p_max_stalled integer, p_now bigint, p_max_check_time bigint) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  v_id text;
+BEGIN
+  INSERT INTO meta (queue, field, value) VALUES (p_queue, 'stalled-check', p_now::text)
+  ON CONFLICT (queue, field) DO UPDATE SET value = EXCLUDED.value WHERE meta.value::bigint + p_max_check_time <= p_now;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  FOR v_id IN
+    SELECT id FROM job WHERE queue = p_queue AND state = 'active' AND locked_until_ms < p_now ORDER BY seq FOR UPDATE SKIP LOCKED
+  LOOP
+    UPDATE job SET
+        state = 'waiting', lock_token = NULL, locked_until_ms = NULL, stalled_count = stalled_count + 1, seq = nextval('job_seq'),
+        deferred_failure = CASE
+          WHEN stalled_count < p_max_stalled THEN deferred_failure
+          WHEN EXISTS (SELECT FROM scheduler WHERE scheduler.queue = job.queue AND scheduler.scheduler_id = job.scheduler_id) THEN deferred_failure
+          ELSE 'job stalled more than allowable limit'
+        END
+     WHERE queue = p_queue AND id = v_id;
+    PERFORM publish_event(p_queue, 'stalled', jsonb_build_object('jobId', v_id));
+    RETURN NEXT v_id;
+  END LOOP;
+  IF FOUND THEN
+    PERFORM pg_notify('bullmq_jobs', p_queue);
+  END IF;
 END;
 $$;`;
 
@@ -251,5 +287,5 @@ CREATE OR REPLACE FUNCTION oxbow_version() RETURNS integer LANGUAGE sql AS $$ SE
 
 /** The client's search path names the schema. One transaction. */
 export async function createFunctions(client: Pick<PgPoolClient, 'query'>): Promise<void> {
-  await client.query([TO_THE_HEAD, ADD_FLOWS, COMPLETE, CHILD_VALUES, BY_INDEX, STORE_SCHEMA, VERSION].join('\n'));
+  await client.query([TO_THE_HEAD, STALLED, ADD_FLOWS, COMPLETE, CHILD_VALUES, BY_INDEX, STORE_SCHEMA, VERSION].join('\n'));
 }
