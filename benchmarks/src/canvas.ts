@@ -1,6 +1,7 @@
 import { chain, chord, createApp, group, type App } from '@oxbow/core';
 import { FlowProducer, Queue, WaitingChildrenError, Worker, type FlowJob, type IQueueBackend, type Job } from 'bullmq';
-import { rawSite, type SideName } from './sides.ts';
+import { rawSite } from './raw-side.ts';
+import type { SideName } from './sides.ts';
 
 /**
  * Canvases beside flows as one writes them by hand with BullMQ: each step reads what its predecessor returned. Producer and worker are

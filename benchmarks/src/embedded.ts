@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { benchApp, noop } from './sides.ts';
 import { quantile } from './latency.ts';
+import { benchApp, noop } from './oxbow-side.ts';
 
 /** From `createApp` to the first job done, in a fresh process. Run it twice on one directory: new, then existing. */
 export async function firstJob(url: string): Promise<Readonly<Record<string, number>>> {

@@ -1,5 +1,7 @@
 import { Queue, QueueEvents, type IQueueBackend } from 'bullmq';
-import { benchApp, noop, rawSite, type SideName } from './sides.ts';
+import { benchApp, noop } from './oxbow-side.ts';
+import { rawSite } from './raw-side.ts';
+import type { SideName } from './sides.ts';
 
 const GIVEN_UP_MS = 10_000;
 

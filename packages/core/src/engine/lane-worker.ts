@@ -7,6 +7,8 @@ import type { LaneGuard } from './renewal-thread.ts';
 const MAX_BACKOFF_MS = 2000;
 /** BullMQ's code for a job that cannot complete, because it has children that have not ended. */
 const PENDING_CHILDREN = -4;
+/** A timer may be so much ahead of the clock. */
+const TIMER_MS = 10;
 
 type FetchedJob = Job<unknown, unknown>;
 type Ended = [job: FetchedJob, token: string, fetchNext?: () => boolean, span?: Span];
@@ -19,6 +21,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   #fetched = false;
   #answers = 0;
   #blockMs = 0;
+  #quietUntil = 0;
   #slots = 0;
   #takesAfterWait = 0;
   #guard: LaneGuard | undefined;
@@ -69,7 +72,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     this.#onSlots = onSlots;
   }
 
-  /** Shows the guard every renewal. */
+  /** Shows the guard every job that comes, and every renewal. */
   guardedBy(guard: LaneGuard): void {
     this.#guard = guard;
   }
@@ -101,6 +104,8 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     const take = (): Promise<FetchedJob> => super.moveToActive(token, name);
     const waited = this['waiting'] === null ? 0 : 1;
     this.#takesAfterWait += waited;
+    // A wait that has ended early, or for a time that was known, ends for a job: it may be this worker's before its answer is read.
+    if (waited === 1 && performance.now() < this.#quietUntil) this.#guard?.working();
     try {
       const job = await this.#fetching(this.#isOver ? () => putBack(take, token) : take);
       this.#answers++;
@@ -120,6 +125,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   }
 
   override async processJob(job: FetchedJob, token: string, fetchNext?: () => boolean): Promise<void | FetchedJob> {
+    this.#guard?.working();
     this.#onSlots?.();
     try {
       return await super.processJob(job, token, fetchNext);
@@ -163,6 +169,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   protected override getBlockTimeout(blockUntil: number): number {
     const seconds = super.getBlockTimeout(blockUntil);
     this.#blockMs = Math.max(0, seconds * 1000);
+    this.#quietUntil = blockUntil > 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#blockMs - TIMER_MS;
     return seconds;
   }
 

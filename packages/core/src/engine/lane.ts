@@ -144,7 +144,8 @@ export class BullLane implements Lane {
     const { lockAccess } = this.#driver;
     const { queue, lockDurationMs, maxBlockedMs, onError } = this.#options;
     if (lockAccess === undefined || maxBlockedMs === undefined) return undefined;
-    return guardLane({ access: lockAccess, queue, owner: `${this.#worker.id}:`, lockDurationMs, maxBlockedMs, onTrouble: onError });
+    const isBusy = (): boolean => this.#worker.held > 0;
+    return guardLane({ access: lockAccess, queue, owner: `${this.#worker.id}:`, lockDurationMs, maxBlockedMs, onTrouble: onError, isBusy });
   }
 
   #searchLostFetches(): void {

@@ -3,7 +3,7 @@
  * word of shared memory for the process and for each lane. No message is sent for a job.
  */
 import type { PostgresTargetOptions } from './postgres-target.ts';
-import type { RedisTargetOptions } from './redis-client.ts';
+import type { RedisTargetOptions } from './redis-target.ts';
 
 /** How an engine's locks are reached from another thread, as data that can be cloned. */
 export type LockAccess =

@@ -1,6 +1,6 @@
 /**
  * The thread that keeps a process's locks while its event loop is blocked (started by renewal-thread.ts). It ends with
- * the process, and so do the locks. It imports no more than it needs: its memory is paid by every worker process.
+ * the process, and so do the locks. It imports no more than it needs: its memory is paid by every process that has jobs.
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';

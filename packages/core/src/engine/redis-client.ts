@@ -1,58 +1,12 @@
-import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
-import { toOptions } from './redis-ask.ts';
-import { ClusterMap } from './redis-cluster.ts';
-import { connectorTo, type Locate } from './redis-connector.ts';
-import { sentinelLocator } from './redis-sentinel.ts';
+import type { ClusterMap } from './redis-cluster.ts';
+import { connectorTo } from './redis-connector.ts';
 import { replaceWhenSilent } from './redis-silence.ts';
-import { parseRedisUrl, type RedisUrl } from './redis-url.ts';
+import type { RedisTarget } from './redis-target.ts';
+import type { RedisCredentials } from './redis-url.ts';
 
-export interface RedisTargetOptions {
-  readonly app: string;
-  readonly url: string;
-  readonly connectTimeoutMs: number;
-  /** For `rediss://`: a private CA, client certificates. */
-  readonly tls: ConnectionOptions | undefined;
-}
-
-/** Where an app's data lies, and how its connections are made. */
-export interface RedisTarget {
-  readonly url: RedisUrl;
-  readonly tls: ConnectionOptions | undefined;
-  readonly connectTimeoutMs: number;
-  readonly locate: Locate;
-  readonly cluster: ClusterMap | undefined;
-}
-
-/** One question to a Sentinel or a cluster's node may take so long; then the next one is asked. */
-const LONGEST_QUESTION_MS = 2000;
 /** Replies of a server that is not, or not yet, or not any more the one to talk to. */
 const AWAY = /^(?:READONLY|LOADING|MASTERDOWN|UNBLOCKED) /u;
-
-/** @throws OxbowError `invalid_url` */
-export function redisTarget({ app, url, tls: given, connectTimeoutMs }: RedisTargetOptions): RedisTarget {
-  const parsed = parseRedisUrl(url);
-  const tls = parsed.secure ? (given ?? {}) : given;
-  const timeoutMs = Math.min(connectTimeoutMs, LONGEST_QUESTION_MS);
-  const target = { url: parsed, tls, connectTimeoutMs };
-  const { kind, credentials, sentinelCredentials } = parsed;
-  if (kind === 'cluster') {
-    const cluster = new ClusterMap(parsed, { credentials, tls, timeoutMs }, `{oxbow:${app}}`);
-    return { ...target, cluster, locate: oneAtATime(() => cluster.locate()) };
-  }
-  const [server] = parsed.addresses;
-  const locate =
-    kind === 'sentinel'
-      ? oneAtATime(sentinelLocator(parsed, { credentials: sentinelCredentials, tls, timeoutMs }))
-      : () => Promise.resolve(server);
-  return { ...target, cluster: undefined, locate };
-}
-
-/** Connections that were lost together look together. */
-function oneAtATime(locate: Locate): Locate {
-  let locating: ReturnType<Locate> | undefined;
-  return () => (locating ??= locate().finally(() => (locating = undefined)));
-}
 
 /**
  * The one place where connections to Redis are made, and where the options that BullMQ needs are set.
@@ -104,4 +58,8 @@ function expectSecondError({ stream }: Redis): void {
 /** Full jitter up to 2 s, so that a fleet does not come back in step. */
 function reconnectDelayMs(times: number): number {
   return 50 + Math.round(Math.random() * Math.min(100 * 2 ** Math.min(times, 5), 2000));
+}
+
+function toOptions({ username, password }: RedisCredentials): { username?: string; password?: string } {
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }

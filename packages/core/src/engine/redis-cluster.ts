@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
-import { ask, type RedisAccess } from './redis-ask.ts';
+import { ask } from './redis-ask.ts';
 import { distinct } from './redis-sentinel.ts';
 import { addressText, type RedisAddress, type RedisUrl } from './redis-url.ts';
+import type { RedisAccess, RedisCaller } from './redis-wire.ts';
 
 interface Node extends RedisAddress {
   readonly id: string;
@@ -82,19 +82,19 @@ export class ClusterMap {
   }
 
   #look(address: RedisAddress): Promise<View> {
-    return ask(address, this.#access, (client) => viewFrom(client, address, this.#tag));
+    return ask(address, this.#access, (node) => viewFrom(node, address, this.#tag));
   }
 }
 
 type SlotRange = readonly [from: number, to: number, ...nodes: (readonly [host: string | null, port: number, id: string])[]];
 
-async function viewFrom(client: Redis, asked: RedisAddress, tag: string): Promise<View> {
+async function viewFrom(node: RedisCaller, asked: RedisAddress, tag: string): Promise<View> {
   const [slot, ranges, list, info] = (await Promise.all([
-    client.cluster('KEYSLOT', tag),
-    client.cluster('SLOTS'),
-    client.cluster('NODES'),
-    client.cluster('INFO'),
-  ])) as unknown as [number, readonly SlotRange[], string, string];
+    node.call('CLUSTER', 'KEYSLOT', tag),
+    node.call('CLUSTER', 'SLOTS'),
+    node.call('CLUSTER', 'NODES'),
+    node.call('CLUSTER', 'INFO'),
+  ])) as [number, readonly SlotRange[], string, string];
   const toNode = ([host, port, id]: SlotRange[2]): Node => ({
     // A node that does not know its own name leaves it out.
     host: host === null || host === '' || host === '?' ? asked.host : host,

@@ -1,7 +1,8 @@
-import { createConnection, Socket } from 'node:net';
-import { connect, type ConnectionOptions } from 'node:tls';
+import { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 import { addressText, type RedisAddress } from './redis-url.ts';
+import { openStream } from './redis-wire.ts';
 
 /** Says where the server is to which an app belongs now. Asked again before every connection. */
 export type Locate = () => Promise<RedisAddress>;
@@ -32,7 +33,7 @@ export function connectorTo(locate: Locate, tls: ConnectionOptions | undefined):
         return failedStream();
       }
       if (!this.connecting) return failedStream();
-      const stream = tls === undefined ? createConnection(this.#address) : connect({ ...this.#address, ...tls });
+      const stream = openStream(this.#address, tls);
       this.stream = stream;
       stream.once('error', (error) => (this.firstError = error));
       return stream;

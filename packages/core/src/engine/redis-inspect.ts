@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import { OxbowError } from '../errors.ts';
 import type { EngineFacts } from './engine.ts';
-import { ask, type RedisAccess } from './redis-ask.ts';
-import type { RedisTarget } from './redis-client.ts';
+import { ask } from './redis-ask.ts';
+import type { RedisTarget } from './redis-target.ts';
+import type { RedisAccess, RedisCaller } from './redis-wire.ts';
 
 export interface RedisFacts extends EngineFacts {
   readonly redisVersion: string;
@@ -35,8 +36,8 @@ export async function clockOffsetMs(client: Redis): Promise<number | undefined> 
   return Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2;
 }
 
-async function inspectServer(client: Redis, { url }: RedisTarget): Promise<RedisFacts> {
-  const info = await client.info('server');
+async function inspectServer(server: RedisCaller, { url }: RedisTarget): Promise<RedisFacts> {
+  const info = (await server.call('INFO', 'server')) as string;
   const field = (name: string): string | undefined => new RegExp(`^${name}:(.+?)\\r?$`, 'mu').exec(info)?.[1];
   const mode = field('redis_mode') ?? field('server_mode') ?? 'standalone';
   if (mode === 'sentinel') throw unsupported('The server is a Sentinel, which a redis+sentinel://host:port/master URL names.');
@@ -54,13 +55,13 @@ async function inspectServer(client: Redis, { url }: RedisTarget): Promise<Redis
     server: valkey === undefined ? 'redis' : 'valkey',
     version: valkey ?? version,
     redisVersion: version,
-    evictionPolicy: await evictionPolicyOf(client),
+    evictionPolicy: await evictionPolicyOf(server),
   };
 }
 
-async function evictionPolicyOf(client: Redis): Promise<string> {
+async function evictionPolicyOf(server: RedisCaller): Promise<string> {
   try {
-    const reply = (await client.config('GET', 'maxmemory-policy')) as string[];
+    const reply = (await server.call('CONFIG', 'GET', 'maxmemory-policy')) as string[];
     return reply[1] ?? 'unknown';
   } catch {
     return 'unknown';
@@ -75,7 +76,7 @@ function worst(policies: readonly string[]): string {
 /** Asks every master of the cluster. One that is away is left out: what cannot be reached cannot be checked. */
 async function onEveryMaster<T>(
   { cluster, url, tls, connectTimeoutMs }: RedisTarget,
-  question: (master: Redis) => Promise<T>,
+  question: (master: RedisCaller) => Promise<T>,
 ): Promise<readonly T[]> {
   const access: RedisAccess = { credentials: url.credentials, tls, timeoutMs: connectTimeoutMs };
   const answers = await Promise.allSettled((cluster?.masters ?? []).map((master) => ask(master, access, question)));

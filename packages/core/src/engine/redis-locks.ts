@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { BLOCKED_KEPT_MS, type GivenUpJob, type LockAccess, type LockStore } from './lock-access.ts';
-import { createRedisClient, redisTarget } from './redis-client.ts';
+import { redisTarget } from './redis-target.ts';
+import { RedisWire } from './redis-wire.ts';
 
-type RedisAccess = Extract<LockAccess, { readonly kind: 'redis' }>;
+type LocksAccess = Extract<LockAccess, { readonly kind: 'redis' }>;
 
 /**
  * BullMQ's extendLocks, for jobs that are found by who holds them: its own wants their ids, which a blocked main thread
@@ -48,36 +48,49 @@ return found`;
 
 /** Locks on Redis: connected only while they have to be renewed. */
 export class RedisLocks implements LockStore {
-  readonly #access: RedisAccess;
-  #client: Redis | undefined;
+  readonly #access: LocksAccess;
+  #connecting: Promise<RedisWire> | undefined;
 
-  constructor(access: RedisAccess) {
+  constructor(access: LocksAccess) {
     this.#access = access;
   }
 
   async renew(queue: string, owners: readonly string[], durationMs: number): Promise<void> {
     const keys = `${this.#access.prefix}:${queue}:`;
-    this.#client ??= connect(this.#access);
-    await this.#client.eval(RENEW, 2, `${keys}active`, `${keys}stalled`, keys, durationMs, ...owners);
+    await this.#eval(RENEW, [`${keys}active`, `${keys}stalled`], [keys, String(durationMs), ...owners]);
   }
 
   async giveUp(queue: string, owners: readonly string[]): Promise<readonly GivenUpJob[]> {
     const { prefix, stores } = this.#access;
     const keys = `${prefix}:${queue}:`;
-    this.#client ??= connect(this.#access);
-    const args = [`${keys}active`, `${stores}b:`, keys, queue, BLOCKED_KEPT_MS, ...owners];
-    const found = (await this.#client.eval(GIVE_UP, 2, ...args)) as readonly string[];
+    const args = [keys, queue, String(BLOCKED_KEPT_MS), ...owners];
+    const found = (await this.#eval(GIVE_UP, [`${keys}active`, `${stores}b:`], args)) as readonly string[];
     return found.flatMap((id, i) => (i % 2 === 0 ? [{ id, task: found[i + 1] ?? '' }] : []));
   }
 
   rest(): void {
-    this.#client?.disconnect();
-    this.#client = undefined;
+    this.#connecting?.then((wire) => wire.close()).catch(() => undefined);
+    this.#connecting = undefined;
+  }
+
+  async #eval(lua: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const wire = await this.#connected();
+    return wire.call('EVAL', lua, String(keys.length), ...keys, ...args);
+  }
+
+  /** One that the server has ended since it was last used is no trouble. */
+  async #connected(): Promise<RedisWire> {
+    this.#connecting ??= connect(this.#access);
+    const wire = await this.#connecting;
+    return wire.failed ? (this.#connecting = connect(this.#access)) : wire;
   }
 }
 
-function connect({ target }: RedisAccess): Redis {
-  const client = createRedisClient(redisTarget(target), 'oxbow:locks');
-  client.on('error', () => undefined);
-  return client;
+async function connect({ target }: LocksAccess): Promise<RedisWire> {
+  const { url, tls, connectTimeoutMs: timeoutMs, locate } = redisTarget(target);
+  const wire = new RedisWire(await locate(), { credentials: url.credentials, tls, timeoutMs });
+  // Only a name: not every user may give one.
+  wire.call('CLIENT', 'SETNAME', 'oxbow:locks').catch(() => undefined);
+  if (url.database !== 0) await wire.call('SELECT', String(url.database));
+  return wire;
 }

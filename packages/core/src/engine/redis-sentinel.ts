@@ -1,6 +1,7 @@
-import { ask, type RedisAccess } from './redis-ask.ts';
+import { ask } from './redis-ask.ts';
 import type { Locate } from './redis-connector.ts';
 import { addressText, type RedisAddress, type RedisUrl } from './redis-url.ts';
+import type { RedisAccess } from './redis-wire.ts';
 
 /**
  * Asks the Sentinels for the master. Each time another one is asked first, so that one whose knowledge is old (it was cut
@@ -38,10 +39,10 @@ interface Answer {
 }
 
 async function askSentinel(sentinel: RedisAddress, access: RedisAccess, name: string): Promise<Answer> {
-  return ask(sentinel, access, async (client) => {
+  return ask(sentinel, access, async (server) => {
     const [found, others] = (await Promise.all([
-      client.call('SENTINEL', 'get-master-addr-by-name', name),
-      client.call('SENTINEL', 'sentinels', name).catch(() => []),
+      server.call('SENTINEL', 'get-master-addr-by-name', name),
+      server.call('SENTINEL', 'sentinels', name).catch(() => []),
     ])) as [readonly [string, string] | null, readonly (readonly string[])[]];
     if (found === null) throw new Error(`The Sentinel ${addressText(sentinel)} knows no master named "${name}".`);
     return { master: { host: found[0], port: Number(found[1]) }, others: others.flatMap(reachable) };

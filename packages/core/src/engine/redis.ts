@@ -8,7 +8,7 @@ import type { LockAccess } from './lock-access.ts';
 import { countingOptions } from './counting.ts';
 import { createBackendFactory, type LeanRedisBackend } from './redis-backend.ts';
 import { redisChildValues, redisFailedChildren } from './redis-children.ts';
-import { createRedisClient, redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-client.ts';
+import { createRedisClient } from './redis-client.ts';
 import { swapOnRedis, writeOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
 import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
@@ -18,6 +18,7 @@ import { readOnRedis } from './redis-readings.ts';
 import { reconnect } from './redis-reconnect.ts';
 import { redisStoreServer } from './redis-store-server.ts';
 import { takeOnRedis } from './redis-take.ts';
+import { redisTarget, type RedisTarget, type RedisTargetOptions } from './redis-target.ts';
 import { addUniqueOnRedis, leaveUniqueOnRedis, uniqueTurnOnRedis, type UniqueKeys } from './redis-unique.ts';
 
 export interface RedisDriverOptions extends RedisTargetOptions {

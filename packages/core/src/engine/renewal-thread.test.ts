@@ -29,6 +29,7 @@ class FakeThread extends EventEmitter {
 
 let threads: FakeThread[] = [];
 let troubles: string[] = [];
+let busy = false;
 let guardLane: (options: LaneGuardOptions) => LaneGuard | undefined;
 
 vi.mock('node:worker_threads', () => ({ Worker: FakeThread }));
@@ -40,12 +41,19 @@ const lane = (queue: string, tls?: object): LaneGuardOptions => ({
   lockDurationMs: 3000,
   maxBlockedMs: 60_000,
   onTrouble: ({ message }) => troubles.push(message),
+  isBusy: () => busy,
 });
+/** A lane that has had a job. */
+const working = (queue: string): LaneGuard | undefined => {
+  const guard = guardLane(lane(queue));
+  guard?.working();
+  return guard;
+};
 const guarded = (thread: FakeThread | undefined): readonly string[] =>
   (thread?.messages ?? []).flatMap((message) => ('guard' in message ? [message.guard.queue] : []));
 
 beforeEach(async () => {
-  [threads, troubles] = [[], []];
+  [threads, troubles, busy] = [[], [], false];
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
   // As in a process that runs the sources.
   vi.spyOn(process, 'execArgv', 'get').mockReturnValue(['--import', 'tsx']);
@@ -58,20 +66,49 @@ afterAll(() => vi.resetModules());
 
 describe('the renewal thread', () => {
   it('is one for all lanes, and ends with the last of them', async () => {
-    const guards = [guardLane(lane('one')), guardLane(lane('two'))];
+    const guards = [working('one'), working('two')];
     expect(threads).toHaveLength(1);
     expect(guarded(threads[0])).toEqual(['one', 'two']);
     await guards[0]?.release();
     expect(threads[0]?.terminated).toBe(0);
     await guards[1]?.release();
     expect(threads[0]?.terminated).toBe(1);
-    guardLane(lane('three'));
+    working('three');
     expect(threads).toHaveLength(2);
     expect(troubles).toEqual([]);
   });
 
+  it('starts with the first job of any lane, and guards all', () => {
+    guardLane(lane('one'));
+    vi.advanceTimersByTime(120_000);
+    expect(threads).toHaveLength(0);
+    working('two');
+    guardLane(lane('three'));
+    expect(threads).toHaveLength(1);
+    expect(guarded(threads[0])).toEqual(['one', 'two', 'three']);
+  });
+
+  it('ends when there has been no job for a while, and starts with the next one', () => {
+    const guard = working('one');
+    busy = true;
+    vi.advanceTimersByTime(3_600_000);
+    expect(threads[0]?.terminated).toBe(0);
+    busy = false;
+    vi.advanceTimersByTime(299_000);
+    guard?.working();
+    vi.advanceTimersByTime(299_000);
+    expect(threads[0]?.terminated).toBe(0);
+    vi.advanceTimersByTime(2000);
+    expect(threads[0]?.terminated).toBe(1);
+    vi.advanceTimersByTime(3_600_000);
+    expect(threads).toHaveLength(1);
+    guard?.working();
+    expect(guarded(threads[1])).toEqual(['one']);
+    expect(troubles).toEqual([]);
+  });
+
   it('is shown when a renewal by the main thread is under way, also when it fails', async () => {
-    const guard = guardLane(lane('one'));
+    const guard = working('one');
     const message = threads[0]?.messages[0] as Extract<ToThread, { readonly guard: unknown }>;
     const { extending } = message.guard;
     await guard?.extending(() => Promise.resolve(expect(Atomics.load(extending, 0) % 2).toBe(1)));
@@ -81,8 +118,8 @@ describe('the renewal thread', () => {
   });
 
   it('is started again when it ends, with every lane, and says so once', () => {
-    guardLane(lane('one'));
-    guardLane(lane('two'));
+    working('one');
+    working('two');
     threads[0]?.emit('message', { kind: 'ready' });
     threads[0]?.emit('error', new Error('out of memory'));
     threads[0]?.emit('exit', 1);
@@ -93,17 +130,19 @@ describe('the renewal thread', () => {
   });
 
   it('is not tried again where it cannot run, and the lanes go on without it', () => {
-    expect(guardLane(lane('one'))).toBeDefined();
+    const guard = working('one');
+    expect(guard).toBeDefined();
     threads[0]?.emit('error', new Error('Cannot find module'));
     threads[0]?.emit('exit', 1);
-    vi.advanceTimersByTime(60_000);
+    vi.advanceTimersByTime(3_600_000);
+    guard?.working();
     expect(guardLane(lane('two'))).toBeUndefined();
     expect(threads).toHaveLength(1);
     expect(troubles).toHaveLength(1);
   });
 
   it('hands its troubles to the lane that they are about', () => {
-    guardLane(lane('one'));
+    working('one');
     const message = threads[0]?.messages[0] as Extract<ToThread, { readonly guard: unknown }>;
     threads[0]?.emit('message', { kind: 'trouble', lane: message.guard.id, message: 'refused' });
     expect(troubles).toEqual([expect.stringContaining('refused')]);

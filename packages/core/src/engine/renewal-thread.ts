@@ -5,14 +5,20 @@ import type { FromThread, GuardedLane, ToThread } from './lock-access.ts';
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 } as const;
 const MAX_BEAT_MS = 500;
 const RESTART_MS = 1000;
+/** Without a job for so long the process needs no thread. */
+const REST_AFTER_MS = 300_000;
 
 export interface LaneGuardOptions extends Omit<GuardedLane, 'id' | 'extending'> {
   /** The locks are not safe for now: the thread has no connection, or ended. Told once until it works again. */
   readonly onTrouble: (error: Error) => void;
+  /** There are jobs whose locks may have to be kept. */
+  readonly isBusy: () => boolean;
 }
 
 /** Keeps the locks of one lane while the event loop is blocked. */
 export interface LaneGuard {
+  /** A job has come. The thread runs from then on, until no lane has had one for five minutes. */
+  working(): void;
   /** Around each renewal that the main thread makes: one that gets no answer is made by the thread. */
   extending<T>(renewal: () => Promise<T>): Promise<T>;
   release(): Promise<void>;
@@ -29,11 +35,12 @@ let runsHere = !fromSources || process.execArgv.includes('tsx');
 let nextId = 1;
 
 /**
- * One thread serves every lane of the process; it starts with the first and ends with the last. Undefined where there
- * can be none; `onTrouble` has been told then.
+ * One thread serves every lane of the process; it starts with the first job, so that a worker that has none does not pay its memory. It needs
+ * no turn of this event loop to start: a job may block from its first instruction. Undefined where there can be none; `onTrouble` has been
+ * told then.
  */
 export function guardLane(options: LaneGuardOptions): LaneGuard | undefined {
-  const { onTrouble, ...rest } = options;
+  const { onTrouble, isBusy, ...rest } = options;
   if (!runsHere) return undefined;
   const extending = new Int32Array(new SharedArrayBuffer(4));
   const lane: GuardedLane = { ...rest, id: nextId++, extending };
@@ -45,8 +52,9 @@ export function guardLane(options: LaneGuardOptions): LaneGuard | undefined {
   }
   running ??= new RenewalThread();
   const thread = running;
-  thread.guard(lane, onTrouble);
+  thread.guard({ lane, onTrouble, isBusy });
   return {
+    working: () => thread.working(),
     extending: async (renewal) => {
       Atomics.add(extending, 0, 1);
       try {
@@ -58,14 +66,13 @@ export function guardLane(options: LaneGuardOptions): LaneGuard | undefined {
     release: async () => {
       if (thread.release(lane.id) > 0 || running !== thread) return;
       running = undefined;
-      await thread.end();
+      await thread.stop();
     },
   };
 }
 
-interface Guarded {
+interface Guarded extends Pick<LaneGuardOptions, 'onTrouble' | 'isBusy'> {
   readonly lane: GuardedLane;
-  readonly onTrouble: (error: Error) => void;
 }
 
 class RenewalThread {
@@ -75,13 +82,19 @@ class RenewalThread {
   #beating: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   #wasReady = false;
-  #ended = false;
+  #idleMs = 0;
 
-  guard(lane: GuardedLane, onTrouble: (error: Error) => void): void {
-    this.#lanes.set(lane.id, { lane, onTrouble });
+  guard(guarded: Guarded): void {
+    this.#lanes.set(guarded.lane.id, guarded);
+    if (this.#beating !== undefined) this.#keepBeating();
+    this.#tell({ guard: guarded.lane });
+  }
+
+  working(): void {
+    this.#idleMs = 0;
+    if (this.#beating !== undefined || !runsHere) return;
     this.#keepBeating();
-    if (this.#thread === undefined && this.#restart === undefined) this.#start();
-    else this.#tell({ guard: lane });
+    this.#start();
   }
 
   /** Returns how many lanes are left. */
@@ -90,17 +103,26 @@ class RenewalThread {
     return this.#lanes.size;
   }
 
-  async end(): Promise<void> {
-    this.#ended = true;
+  async stop(): Promise<void> {
     clearInterval(this.#beating);
     clearTimeout(this.#restart);
-    await this.#thread?.terminate();
+    const thread = this.#thread;
+    [this.#beating, this.#restart, this.#thread] = [undefined, undefined, undefined];
+    await thread?.terminate();
   }
 
   #keepBeating(): void {
     const shortest = Math.min(...[...this.#lanes.values()].map(({ lane }) => lane.lockDurationMs));
+    const everyMs = Math.min(MAX_BEAT_MS, shortest / 16);
     clearInterval(this.#beating);
-    this.#beating = setInterval(() => Atomics.add(this.#beat, 0, 1), Math.min(MAX_BEAT_MS, shortest / 16)).unref();
+    this.#beating = setInterval(() => this.#turned(everyMs), everyMs).unref();
+  }
+
+  #turned(sinceMs: number): void {
+    Atomics.add(this.#beat, 0, 1);
+    const isBusy = [...this.#lanes.values()].some((guarded) => guarded.isBusy());
+    this.#idleMs = isBusy ? 0 : this.#idleMs + sinceMs;
+    if (this.#idleMs >= REST_AFTER_MS) void this.stop();
   }
 
   #start(): void {
@@ -110,7 +132,7 @@ class RenewalThread {
     let failure: unknown;
     thread.on('message', (message: FromThread) => this.#hear(message));
     thread.on('error', (error) => (failure = error));
-    thread.on('exit', () => this.#died(failure));
+    thread.on('exit', () => this.#thread !== thread || this.#died(failure));
     // After the listeners: one for messages makes the port hold the process again.
     thread.unref();
   }
@@ -122,7 +144,6 @@ class RenewalThread {
 
   #died(cause: unknown): void {
     this.#thread = undefined;
-    if (this.#ended) return;
     const [first] = this.#lanes.values();
     first?.onTrouble(
       new Error('The lock renewal thread ended: while the event loop is blocked, the locks of its jobs are not renewed.', { cause }),

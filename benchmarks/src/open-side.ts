@@ -1,0 +1,13 @@
+import type { Side, SideName } from './sides.ts';
+
+/** Each side loads only what is its own: their memory is compared. */
+export async function openSide(name: SideName, url: string, app: string): Promise<Side> {
+  if (name === 'raw') {
+    const { rawSide, rawSite } = await import('./raw-side.ts');
+    return rawSide(await rawSite(url, app), app);
+  }
+  const { benchApp, oxbowSide } = await import('./oxbow-side.ts');
+  const opened = benchApp(url, app, name === 'counted');
+  if (name === 'metered') (await import('@oxbow/metrics')).createMetrics(opened);
+  return oxbowSide(opened);
+}
