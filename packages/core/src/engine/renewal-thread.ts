@@ -132,7 +132,9 @@ class RenewalThread {
     let failure: unknown;
     thread.on('message', (message: FromThread) => this.#hear(message));
     thread.on('error', (error) => (failure = error));
-    thread.on('exit', () => this.#thread !== thread || this.#died(failure));
+    thread.on('exit', () => {
+      if (this.#thread === thread) this.#died(failure);
+    });
     // After the listeners: one for messages makes the port hold the process again.
     thread.unref();
   }
