@@ -97,7 +97,7 @@ export class LeanRedisBackend extends RedisQueueBackend {
     if (!HOT.has(name)) return undefined;
     const script = this.#scriptOf(name);
     if (script === undefined) return undefined;
-    const calls = new ScriptCalls(script, { turns: name === 'moveToActive' || name === 'moveToFinished' });
+    const calls = new ScriptCalls(script);
     this.#calls.set(name, calls);
     return calls;
   }

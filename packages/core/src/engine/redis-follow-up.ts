@@ -44,7 +44,7 @@ export class RedisFollowUp {
   constructor(lua: string) {
     this.#lua = withFlow(lua);
     const sha = createHash('sha1').update(this.#lua).digest('hex');
-    this.#calls = new ScriptCalls({ sha, numberOfKeys: KEYS + 1 }, { turns: true });
+    this.#calls = new ScriptCalls({ sha, numberOfKeys: KEYS + 1 });
   }
 
   /**

@@ -16,25 +16,18 @@ export interface Script {
  */
 export class ScriptCalls {
   readonly #script: Script;
-  readonly #turns: boolean;
   /** Leading arguments that every call so far had in common, and the call up to there in RESP. */
   #common: readonly Plain[] = [];
   #head: Buffer = Buffer.alloc(0);
   #count = -1;
 
-  /**
-   * @param turns - each reply has a turn of the event loop of its own: what its job does next, up to its next command, is done before the
-   * next reply of the same packet is looked at. So the server has work while this process is busy with the other replies; else both wait
-   * for each other in turn (docs/decisions/0003-redis-writes.md).
-   */
-  constructor(script: Script, { turns = false }: { readonly turns?: boolean } = {}) {
+  constructor(script: Script) {
     this.#script = script;
-    this.#turns = turns;
   }
 
   /** Sends one call. Rejects with the server's error, NOSCRIPT among them; arguments are in no error. */
   send(client: Redis, args: readonly ScriptArgument[]): Promise<unknown> {
-    const command = new ScriptCall(() => this.encode(args), this.#turns);
+    const command = new ScriptCall(() => this.encode(args));
     void client.sendCommand(command);
     return command.promise as Promise<unknown>;
   }
@@ -97,31 +90,13 @@ export class ScriptCalls {
   }
 }
 
-/** A reply was given in this turn of the event loop: the next one waits for its own. */
-let turnTaken = false;
-
-function endTurn(): void {
-  turnTaken = false;
-}
-
 /** Written anew when ioredis sends it again on a new connection. */
 class ScriptCall extends Command {
   readonly #encode: () => Buffer;
 
-  constructor(encode: () => Buffer, turns: boolean) {
+  constructor(encode: () => Buffer) {
     super('evalsha', [], { replyEncoding: 'utf8' });
     this.#encode = encode;
-    if (!turns) return;
-    const { resolve } = this;
-    this.resolve = (reply) => {
-      if (turnTaken) {
-        setImmediate(resolve, reply);
-        return;
-      }
-      turnTaken = true;
-      setImmediate(endTurn);
-      resolve(reply);
-    };
   }
 
   override toWritable(): Buffer {
