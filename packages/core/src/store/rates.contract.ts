@@ -58,11 +58,16 @@ export function ratesContract(test: TestEngine): void {
       const wait = Math.max(...first) + 200;
       const begun = performance.now();
       await until('all are late', () => performance.now() - begun > wait, wait + 5000);
-      const late = [];
-      for (const turn of turns.slice(2)) late.push(await rates.take({ turn, task: 'task', ...rate }));
-      // Two of the burst, and one or two that come within the slack.
-      expect(late.filter((ms) => ms === 0).length).toBeLessThanOrEqual(6);
-      expect(Math.max(...late)).toBeGreaterThan(60);
+      const asked = performance.now();
+      let [lastMs, atOnce] = [0, 0];
+      for (const turn of turns.slice(2)) {
+        const inMs = await rates.take({ turn, task: 'task', ...rate });
+        lastMs = Math.max(lastMs, performance.now() - asked + inMs);
+        if (inMs === 0) atOnce++;
+      }
+      // Two of the burst, one or two that come within the slack, and as many as the rate gives while they ask one after the other.
+      expect(atOnce).toBeLessThanOrEqual(6 + (performance.now() - asked) / 20);
+      expect(lastMs).toBeGreaterThan(60);
       for (const turn of turns) await until(`${turn} starts`, async () => (await rates.take({ turn, task: 'task', ...rate })) === 0);
     });
 
