@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
-import { certificate } from '../testing/certificate.ts';
+import { certificate, tlsSettings } from '../testing/certificate.ts';
 import { entries, FixtureProcess, temporaryFolder } from '../testing/fixture-process.ts';
 import { freePort, RedisServer, withOwnRedis } from '../testing/redis-server.ts';
 import { until } from '../testing/until.ts';
@@ -47,22 +47,11 @@ withOwnRedis('what a Redis server is checked for', () => {
   });
 
   it('connects by rediss:// with a private CA, and refuses a certificate that nobody vouches for', async () => {
-    const { key, cert } = await certificate();
+    const files = await certificate();
     const port = await freePort();
-    await RedisServer.started(
-      '--tls-port',
-      String(port),
-      '--tls-cert-file',
-      cert,
-      '--tls-key-file',
-      key,
-      '--tls-ca-cert-file',
-      cert,
-      '--tls-auth-clients',
-      'no',
-    );
+    await RedisServer.started(...tlsSettings(port, files));
     const url = `rediss://127.0.0.1:${port}`;
-    const app = withApp(on(url), { tls: { ca: await readFile(cert) } });
+    const app = withApp(on(url), { tls: { ca: await readFile(files.cert) } });
     const task = app.task('task', { run: () => 'sealed' });
     await startWorker(app, {});
     expect(await (await task.enqueue()).result()).toBe('sealed');

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { freePort, RedisServer, withOwnRedis } from '../testing/redis-server.ts';
-import { certificate } from '../testing/certificate.ts';
+import { certificate, tlsSettings } from '../testing/certificate.ts';
 import { expect, it } from 'vitest';
 import { RedisLocks } from './redis-locks.ts';
 import { RedisWire } from './redis-wire.ts';
@@ -35,41 +35,33 @@ withOwnRedis('the renewal thread on redis', () => {
     expect(free).toBe(-2);
 
     await lock();
-    const list = (await client.call('CLIENT', 'LIST')) as string;
-    const id = /id=(?<id>\d+) .*name=oxbow:locks /u.exec(list)?.groups?.['id'] ?? '';
+    const connections = async (): Promise<readonly string[]> =>
+      [...String(await client.call('CLIENT', 'LIST')).matchAll(/id=(\d+) .*name=oxbow:locks /gu)].map((match) => match[1] ?? '');
+    const [id = ''] = await connections();
     await client.call('CLIENT', 'KILL', 'ID', id);
     await expect
       .poll(() => locks.renew('work', ['me:'], 60_000).then(ttls))
       .toMatchObject([expect.closeTo(60_000, -4), expect.anything(), -2]);
+
+    const [other = ''] = await connections();
+    await client.call('CLIENT', 'KILL', 'ID', other);
+    await expect
+      .poll(() => Promise.allSettled([1, 2, 3].map(() => locks.renew('work', ['me:'], 60_000))).then(connections))
+      .toHaveLength(1);
     locks.rest();
     client.close();
   });
 
   it('renews by rediss:// with a private CA, and rejects without showing the password', async () => {
-    const { key, cert } = await certificate();
+    const files = await certificate();
     const port = await freePort();
-    const tlsArgs = [
-      '--tls-port',
-      port,
-      '--tls-cert-file',
-      cert,
-      '--tls-key-file',
-      key,
-      '--tls-ca-cert-file',
-      cert,
-      '--tls-auth-clients',
-      'no',
-    ];
-    const { client, locks, ttls } = await served(
-      () => `rediss://:${secret}@localhost:${port}/3`,
-      { ca: await readFile(cert) },
-      ...tlsArgs.map(String),
-    );
+    const ca = await readFile(files.cert);
+    const { client, locks, ttls } = await served(() => `rediss://:${secret}@localhost:${port}/3`, { ca }, ...tlsSettings(port, files));
     await locks.renew('work', ['me:'], 60_000);
     expect((await ttls())[0]).toBeGreaterThan(50_000);
     locks.rest();
 
-    const target = { app: 'a', url: `rediss://:wr0ng@localhost:${port}/3`, connectTimeoutMs: 5000, tls: { ca: await readFile(cert) } };
+    const target = { app: 'a', url: `rediss://:wr0ng@localhost:${port}/3`, connectTimeoutMs: 5000, tls: { ca } };
     const refused = new RedisLocks({ kind: 'redis', target, prefix: 'q', stores: 's:' });
     await expect(refused.renew('work', ['me:'], 60_000)).rejects.toThrow(/^WRONGPASS(?!.*wr0ng)/u);
     refused.rest();

@@ -80,9 +80,12 @@ export class RedisLocks implements LockStore {
 
   /** One that the server has ended since it was last used is no trouble. */
   async #connected(): Promise<RedisWire> {
-    this.#connecting ??= connect(this.#access);
-    const wire = await this.#connecting;
-    return wire.failed ? (this.#connecting = connect(this.#access)) : wire;
+    const connecting = (this.#connecting ??= connect(this.#access));
+    const wire = await connecting;
+    if (!wire.failed) return wire;
+    // Renewals of other queues have found the same.
+    if (this.#connecting === connecting) this.#connecting = undefined;
+    return (this.#connecting ??= connect(this.#access));
   }
 }
 

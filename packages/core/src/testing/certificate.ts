@@ -14,3 +14,8 @@ export async function certificate(): Promise<{ readonly folder: string; readonly
   );
   return { folder, key, cert };
 }
+
+/** Of a redis-server that speaks TLS at `port` and asks nobody for a certificate. */
+export function tlsSettings(port: number, { key, cert }: { readonly key: string; readonly cert: string }): readonly string[] {
+  return `--tls-port ${port} --tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert} --tls-auth-clients no`.split(' ');
+}
