@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type JobJson, type KeepJobs, type Span } from 'bullmq';
+import { InFlight } from '../in-flight.ts';
 import { FollowUpRefused } from './follow-up.ts';
 import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';
@@ -101,6 +102,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       this.#fetched = false;
       return NO_JOB;
     }
+    this.#lighten();
     const take = (): Promise<FetchedJob> => super.moveToActive(token, name);
     const waited = this['waiting'] === null ? 0 : 1;
     this.#takesAfterWait += waited;
@@ -176,6 +178,12 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     if (token !== undefined) job.token = token;
     this.emit('active', job, 'waiting');
     return job;
+  }
+
+  /** BullMQ's queue of what runs holds it in a Set, from the first fetch on; it is still empty then (in-flight.ts says why not). */
+  #lighten(): void {
+    const queue = this['mainLoopQueue'] as unknown as { pending: Iterable<unknown> & { readonly size: number } } | null;
+    if (queue !== null && queue.pending instanceof Set && queue.pending.size === 0) queue.pending = new InFlight();
   }
 
   get #total(): number {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import { EngineUnavailableError } from '../errors.ts';
+import { InFlight } from '../in-flight.ts';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
 import { setFollowUp } from './follow-up.ts';
@@ -19,11 +20,17 @@ const NEVER = 2 ** 31 - 1;
 
 type LaneDriver = Pick<Driver, 'backend' | 'workerOptions' | 'lockAccess' | 'reconnect' | 'activeJobs' | 'store' | 'guard'>;
 
-interface Running {
+/** A class for the sake of collections (docs/decisions/0026-collections.md). */
+class Running {
   readonly job: Job;
   readonly token: string;
   /** Put back already: the verdict that is still to come counts for nothing. */
-  abandoned: boolean;
+  abandoned = false;
+
+  constructor(job: Job, token: string) {
+    this.job = job;
+    this.token = token;
+  }
 }
 
 /** One BullMQ Worker that turns verdicts into BullMQ's control flow. */
@@ -31,7 +38,7 @@ export class BullLane implements Lane {
   readonly queue: string;
   readonly #worker: LaneWorker;
   readonly #options: LaneOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new InFlight<Running>();
   readonly #recorded = new WeakMap<Job, () => void>();
 
   readonly #driver: LaneDriver;
@@ -118,7 +125,8 @@ export class BullLane implements Lane {
   }
 
   async putBack(jobId: string): Promise<void> {
-    const running = this.#running.get(jobId);
+    // A job whose lock was lost can run here twice.
+    const running = [...this.#running].findLast(({ job }) => job.id === jobId);
     if (running === undefined || running.abandoned) return;
     running.abandoned = true;
     await running.job.moveToWait(running.token);
@@ -161,9 +169,8 @@ export class BullLane implements Lane {
   }
 
   async #process(job: Job, token: string): Promise<unknown> {
-    const id = job.id ?? '';
-    const running: Running = { job, token, abandoned: false };
-    this.#running.set(id, running);
+    const running = new Running(job, token);
+    this.#running.add(running);
     try {
       const verdict = await this.#options.process(new BullActiveJob(job, this.queue, (data) => this.#write(running, data)));
       if (running.abandoned) throw new WaitingError();
@@ -174,8 +181,7 @@ export class BullLane implements Lane {
       if (flow !== undefined || unless !== undefined) setFollowUp(job, { flow: flow ?? [], unless });
       return verdict.value;
     } finally {
-      // A job whose lock was lost can run here twice.
-      if (this.#running.get(id) === running) this.#running.delete(id);
+      this.#running.delete(running);
     }
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate as repliesRead, setTimeout as wait } from 'node:timers/promises';
+import { InFlight } from '../in-flight.ts';
 import type { ActiveJobs, LockedJob } from './active-jobs.ts';
 
 /** The second look is for a server that carries out later what it got on the connection that was lost. */
@@ -21,8 +22,8 @@ interface Fetched {
 export class LostFetches {
   readonly #jobs: ActiveJobs;
   readonly #owner: string;
-  readonly #held = new Set<Fetched>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #held = new InFlight<Fetched>();
+  readonly #underWay = new InFlight<Promise<unknown>>();
   readonly #end = new AbortController();
   readonly #stopListening: (() => void) | undefined;
   #losses = 0;

@@ -37,47 +37,55 @@ export interface ExecutionSettings {
   readonly deadLetters: DeadLetterLimits | undefined;
 }
 
-/** One attempt on its way through the pipeline; steps fill in what later steps read. */
-export interface Attempt {
+/**
+ * One attempt on its way through the pipeline; steps fill in what later steps read. A class: V8 comes to make literals that are made at every job where
+ * only a full collection finds them, with all that they lead to (docs/decisions/0026-collections.md).
+ */
+export class Attempt {
   readonly job: ActiveJob;
   readonly settings: ExecutionSettings;
-  definition: TaskDefinition | undefined;
-  envelope: Envelope | undefined;
+  definition: TaskDefinition | undefined = undefined;
+  envelope: Envelope | undefined = undefined;
   /** Of a job of a run. */
-  canvas: CanvasJob | undefined;
-  context: AttemptContext | undefined;
+  canvas: CanvasJob | undefined = undefined;
+  context: AttemptContext | undefined = undefined;
   /** As policies have seen it. */
-  call: AttemptCall | undefined;
+  call: AttemptCall | undefined = undefined;
   /** The schema's input form, then its output form. */
-  input: unknown;
+  input: unknown = undefined;
   /** The input in the form that producers give. */
-  given: unknown;
+  given: unknown = undefined;
   /** The outcome is what is recorded under the job's idempotency key: it was checked when it was recorded. */
-  replayed: boolean;
+  replayed: boolean = false;
   /** The outcome is a reference to what lies in the result store. */
-  stored: boolean;
+  stored: boolean = false;
   /** Of a join: some of what it gathered came from the result store. */
-  fromStore: boolean;
+  fromStore: boolean = false;
   /** Of a join that fails because its members did. */
-  origins: readonly FailureOrigin[] | undefined;
+  origins: readonly FailureOrigin[] | undefined = undefined;
   /** What the handler asked to be replaced by. */
-  replacement: Plan | undefined;
+  replacement: Plan | undefined = undefined;
   /** What follows it in its run: added when it completes, in one step. */
-  following: readonly FlowJob[] | undefined;
+  following: readonly FlowJob[] | undefined = undefined;
   /** To be called when the engine has the end of the job. */
-  readonly afterwards: (() => Promise<void> | undefined)[];
+  readonly afterwards: (() => Promise<void> | undefined)[] = [];
   /** While the handler runs: gives its outcome for it (endAttempt does). */
-  end: ((error: Error) => void) | undefined;
+  end: ((error: Error) => void) | undefined = undefined;
   /** What the attempt was ended with before its handler did. */
-  ended: Error | undefined;
+  ended: Error | undefined = undefined;
   /** The handler of an attempt that was ended before it. Never rejects. */
-  unsettled: Promise<unknown> | undefined;
+  unsettled: Promise<unknown> | undefined = undefined;
   /** Where the handler runs when it is not here. */
-  isolated: IsolatedHandler | undefined;
+  isolated: IsolatedHandler | undefined = undefined;
   /** Of a job that is a dead letter now. */
-  buried: Buried | undefined;
+  buried: Buried | undefined = undefined;
   /** For what a job that is put back waits. */
-  waitsFor: LeaseOwner | undefined;
+  waitsFor: LeaseOwner | undefined = undefined;
+
+  constructor(job: ActiveJob, settings: ExecutionSettings) {
+    this.job = job;
+    this.settings = settings;
+  }
 }
 
 /** What a worker tells of a dead letter. */
@@ -103,32 +111,6 @@ export interface IsolatedChildren {
   lease(isolation: Isolation, attempt: Attempt): Promise<IsolatedHandler>;
 }
 
-export function newAttempt(job: ActiveJob, settings: ExecutionSettings): Attempt {
-  return {
-    job,
-    settings,
-    definition: undefined,
-    envelope: undefined,
-    canvas: undefined,
-    context: undefined,
-    call: undefined,
-    input: undefined,
-    given: undefined,
-    replayed: false,
-    stored: false,
-    fromStore: false,
-    origins: undefined,
-    replacement: undefined,
-    following: undefined,
-    afterwards: [],
-    end: undefined,
-    ended: undefined,
-    unsettled: undefined,
-    isolated: undefined,
-    buried: undefined,
-    waitsFor: undefined,
-  };
-}
 
 export type Next = (attempt: Attempt) => Promise<Outcome>;
 

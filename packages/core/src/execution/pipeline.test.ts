@@ -13,7 +13,7 @@ import type { Stores } from '../store/stores.ts';
 import { defineTask } from '../task-options.ts';
 import { DEFAULT_LIMITS } from '../task/payload.ts';
 import { RetryAfterError } from '../task/retry.ts';
-import { newAttempt, type Attempt } from './attempt.ts';
+import { Attempt } from './attempt.ts';
 import type { CanvasRuntime } from './canvas-runtime.ts';
 import type { TaskContext } from './context.ts';
 import { toFailureRecord } from './failure.ts';
@@ -70,7 +70,7 @@ function makeAttempt(
   { job, task = {}, policies = [], known = true }: Case = {},
 ): Attempt {
   const definition = defineTask('charge', { run, ...task }, {}, policies);
-  return newAttempt(makeJob(job), {
+  return new Attempt(makeJob(job), {
     app: 'shop',
     log: pino({ level: 'silent' }),
     deps: 'deps',

@@ -1,13 +1,13 @@
 import { crashpoint } from '../crashpoint.ts';
 import type { ActiveJob, Lane, Verdict } from '../engine/engine.ts';
 import { describeAttempt } from '../execution/announcement.ts';
-import { newAttempt, type Attempt, type ExecutionSettings, type Next } from '../execution/attempt.ts';
+import { Attempt, type ExecutionSettings, type Next } from '../execution/attempt.ts';
 import { describeRun, messageIn } from '../execution/canvas-job.ts';
 import type { Outcome } from '../policies/outcome.ts';
 import type { EndedSignal, SignalBus, SignalName } from '../signals.ts';
 import { publicId } from '../task/id.ts';
 import type { Overruns } from './overruns.ts';
-import type { RunningJobs } from './running-jobs.ts';
+import { RunningJob, type RunningJobs } from './running-jobs.ts';
 import { toVerdict } from './verdict.ts';
 
 /** A job that was replaced goes on. */
@@ -51,8 +51,9 @@ export class AttemptRunner {
 
   /** Rejects only when the failure could not be recorded. */
   async run(job: ActiveJob, lane: Lane): Promise<Verdict> {
-    const attempt = newAttempt(job, this.#settings);
-    this.#running.add(attempt, lane);
+    const attempt = new Attempt(job, this.#settings);
+    const running = new RunningJob(attempt, lane);
+    this.#running.add(running);
     crashpoint('after-fetch-before-handler');
     if (this.#signals.wants('task:started')) this.#signals.emit('task:started', { ...describeAttempt(job), waitMs: waitOf(job) });
     const startedAt = performance.now();
@@ -80,7 +81,7 @@ export class AttemptRunner {
         },
       };
     } finally {
-      this.#running.remove(attempt);
+      this.#running.remove(running);
     }
   }
 

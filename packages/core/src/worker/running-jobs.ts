@@ -2,6 +2,7 @@ import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { endAttempt } from '../execution/handler-run.ts';
+import { InFlight } from '../in-flight.ts';
 import { toError, type Cancellations } from '../policies/cancellation.ts';
 import { isAtMostOnce } from '../policies/delivery.ts';
 import { publicId } from '../task/id.ts';
@@ -13,10 +14,21 @@ const PUT_BACK_MS = 3000;
 /** From the signal to the end of what `cancel({ terminate: true })` is about. */
 const TERMINATE_GRACE_MS = 500;
 
+/** An attempt, and whose job it is. A class for the sake of collections (docs/decisions/0026-collections.md). */
+export class RunningJob {
+  readonly attempt: Attempt;
+  readonly lane: Lane;
+
+  constructor(attempt: Attempt, lane: Lane) {
+    this.attempt = attempt;
+    this.lane = lane;
+  }
+}
+
 /** The attempts that run in this worker now. */
 export class RunningJobs {
-  /** By attempt: a job whose lock was lost can run here twice. */
-  readonly #jobs = new Map<Attempt, Lane>();
+  /** A job whose lock was lost can run here twice. */
+  readonly #jobs = new InFlight<RunningJob>();
   readonly #blockedOut: Attempt[] = [];
   readonly #terminating = new WeakSet<Attempt>();
   #turnedAt = performance.now();
@@ -25,13 +37,13 @@ export class RunningJobs {
     return this.#jobs.size;
   }
 
-  add(attempt: Attempt, lane: Lane): void {
-    this.#jobs.set(attempt, lane);
+  add(job: RunningJob): void {
+    this.#jobs.add(job);
   }
 
-  remove(attempt: Attempt): void {
-    this.#jobs.delete(attempt);
-    if (performance.now() - this.#turnedAt > BLOCKED_MS) this.#blockedOut.push(attempt);
+  remove(job: RunningJob): void {
+    this.#jobs.delete(job);
+    if (performance.now() - this.#turnedAt > BLOCKED_MS) this.#blockedOut.push(job.attempt);
   }
 
   /** To be called at every turn of the event loop that is watched. Returns who ran since the last one, should it be long ago. */
@@ -40,13 +52,13 @@ export class RunningJobs {
     const blocked = now - this.#turnedAt > BLOCKED_MS;
     this.#turnedAt = now;
     if (!blocked) return [];
-    return [...this.#blockedOut.splice(0), ...this.#jobs.keys()].map(({ job }) => ({ id: publicId(job.id, job.queue), task: job.name }));
+    return [...this.#blockedOut.splice(0), ...this.#attempts].map(({ job }) => ({ id: publicId(job.id, job.queue), task: job.name }));
   }
 
   /** Oldest first. */
   get states(): readonly RunningState[] {
     const now = Date.now();
-    return [...this.#jobs.keys()].map(({ job }) => ({
+    return this.#attempts.map(({ job }) => ({
       id: publicId(job.id, job.queue),
       task: job.name,
       queue: job.queue,
@@ -56,12 +68,12 @@ export class RunningJobs {
   }
 
   abort(id: string, reason: Error): void {
-    for (const attempt of this.#jobs.keys()) if (idOf(attempt) === id) attempt.context?.abort(reason);
+    for (const attempt of this.#attempts) if (idOf(attempt) === id) attempt.context?.abort(reason);
   }
 
   /** Of all that a cancellation is about. */
   abortCancelled(cancellations: Cancellations): void {
-    for (const attempt of this.#jobs.keys()) {
+    for (const attempt of this.#attempts) {
       const cancellation = cancellations.find(attempt.job.id);
       if (cancellation === undefined) continue;
       attempt.context?.abort(toError(cancellation));
@@ -77,11 +89,15 @@ export class RunningJobs {
 
   /** What each attempt that runs is about: the job, or the run that it is in. */
   get places(): ReadonlyMap<Attempt, JobPlace> {
-    return new Map([...this.#jobs.keys()].map((attempt) => [attempt, attempt.canvas?.root ?? attempt.job]));
+    return new Map(this.#attempts.map((attempt) => [attempt, attempt.canvas?.root ?? attempt.job]));
+  }
+
+  get #attempts(): readonly Attempt[] {
+    return Array.from(this.#jobs, ({ attempt }) => attempt);
   }
 
   abortAll(reason: Error): void {
-    for (const attempt of this.#jobs.keys()) attempt.context?.abort(reason);
+    for (const attempt of this.#attempts) attempt.context?.abort(reason);
   }
 
   /**
@@ -90,7 +106,7 @@ export class RunningJobs {
    */
   async putBackAll(onError: (error: Error) => void): Promise<readonly string[]> {
     const orphans = [...this.#jobs];
-    const putBack = async ([attempt, lane]: [Attempt, Lane]): Promise<void> => {
+    const putBack = async ({ attempt, lane }: RunningJob): Promise<void> => {
       const { context } = attempt;
       if (context?.hasUnstored === true) await context.store({ keepBeat: true }).catch(onError);
       context?.silence();
@@ -104,7 +120,7 @@ export class RunningJobs {
     if ((await Promise.race([puttingBack, late.promise])) === 'late')
       onError(new Error(`The engine did not answer within ${PUT_BACK_MS} ms.`));
     clearTimeout(timer);
-    return orphans.map(([attempt]) => idOf(attempt));
+    return orphans.map(({ attempt }) => idOf(attempt));
   }
 }
 
