@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 
 /** Milliseconds as a number, or a number with a unit: `'250ms'`, `'20s'`, `'5m'`, `'24h'`, `'7d'`. */
@@ -36,7 +36,7 @@ function fromText(text: unknown): number {
 }
 
 /** A duration among options; its text is read by {@link parseDuration}. */
-export const durationOption: z.ZodType<Duration> = z.custom<Duration>(
+export const durationOption: z.ZodMiniType<Duration> = z.custom<Duration>(
   (value) => typeof value === 'number' || typeof value === 'string',
   "must be a duration like 500 (ms) or '5s'",
 );

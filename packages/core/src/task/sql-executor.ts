@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 
 /**
@@ -10,7 +10,7 @@ export interface SqlExecutor {
 }
 
 /** The `tx` of an enqueue. */
-export const executorOption: z.ZodType<SqlExecutor> = z.custom<SqlExecutor>(
+export const executorOption: z.ZodMiniType<SqlExecutor> = z.custom<SqlExecutor>(
   (value) => typeof (value as Partial<SqlExecutor> | null | undefined)?.query === 'function',
   'takes what has query(text, params): a pg client inside a transaction, or the tx of app.transaction()',
 );
