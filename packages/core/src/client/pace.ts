@@ -8,6 +8,7 @@ export type Rate = `${number}/${'s' | 'm' | 'h'}` | { readonly limit: number; re
 
 const RATE = /^(?<limit>[1-9]\d*)\/(?<unit>[smh])$/u;
 
+/** @internal */
 export const rateOption: z.ZodMiniType<Rate> = z.union([
   z.custom<`${number}/s`>(
     (value) => typeof value === 'string' && RATE.test(value),

@@ -32,6 +32,7 @@ export interface CapabilityCall {
 export interface Capability<Given, Settings> {
   /** The task option that it owns. */
   readonly option: string;
+  /** @internal */
   readonly schema: z.ZodMiniType<Given>;
   /** What the option comes to. @throws OxbowError `invalid_options` */
   readonly resolve: (given: Given, task: string) => Settings;

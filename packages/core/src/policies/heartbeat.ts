@@ -9,7 +9,7 @@ export interface HeartbeatOptions {
   readonly timeout: Duration;
 }
 
-/** The task option `heartbeat`. */
+/** @internal The task option `heartbeat`. */
 export const heartbeatOption: z.ZodMiniType<HeartbeatOptions> = z.strictObject({ timeout: durationOption });
 
 /** Details are written so often at most; a third of the timeout where there is one. */

@@ -26,7 +26,7 @@ export interface IsolateOptions<Deps = unknown> {
   readonly shutdown?: (deps: Deps) => void | Promise<void>;
 }
 
-/** The task option `isolate`. */
+/** @internal The task option `isolate`. */
 export const isolateOption: z.ZodMiniType<IsolateOptions> = z.strictObject(
   {
     kind: z.enum(['thread', 'process']),

@@ -14,7 +14,7 @@ export interface TimeLimitOptions {
 /** What a Node timer can wait: 24.8 days. */
 const MAX_LIMIT_MS = 2 ** 31 - 1;
 
-/** The task option `timeout`: a hard limit, or both. */
+/** @internal The task option `timeout`: a hard limit, or both. */
 export const timeoutOption: z.ZodMiniType<Duration | TimeLimitOptions> = z.union(
   [durationOption, z.strictObject({ soft: z.optional(durationOption), hard: z.optional(durationOption) })],
   "must be a duration like '30s', or { soft, hard }",

@@ -15,6 +15,7 @@ export interface Uniqueness {
   readonly delayMs: number | undefined;
 }
 
+/** @internal The option `key`: what makes two jobs the same. */
 export const keyOption: z.ZodMiniType<(input: never) => string> = z.custom<(input: never) => string>(
   (value) => typeof value === 'function',
   'must be a function of the input',

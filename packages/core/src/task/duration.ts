@@ -35,7 +35,7 @@ function fromText(text: unknown): number {
   return groups === undefined ? Number.NaN : Number(groups['amount']) * UNIT_MS[groups['unit'] as keyof typeof UNIT_MS];
 }
 
-/** A duration among options; its text is read by {@link parseDuration}. */
+/** @internal A duration among options; its text is read by {@link parseDuration}. */
 export const durationOption: z.ZodMiniType<Duration> = z.custom<Duration>(
   (value) => typeof value === 'number' || typeof value === 'string',
   "must be a duration like 500 (ms) or '5s'",

@@ -47,6 +47,7 @@ export const MAX_ATTEMPTS = 100;
 
 const matcher = z.custom<ErrorMatcher>((value) => typeof value === 'string' || isClass(value), 'must be error classes, names or codes');
 
+/** @internal */
 export const retryOptions: z.ZodMiniType<RetryOptions> = z.strictObject({
   attempts: z.optional(z.int().check(z.gte(1), z.lte(MAX_ATTEMPTS))),
   backoff: z.optional(

@@ -9,7 +9,7 @@ export interface SqlExecutor {
   query(text: string, params: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-/** The `tx` of an enqueue. */
+/** @internal The `tx` of an enqueue. */
 export const executorOption: z.ZodMiniType<SqlExecutor> = z.custom<SqlExecutor>(
   (value) => typeof (value as Partial<SqlExecutor> | null | undefined)?.query === 'function',
   'takes what has query(text, params): a pg client inside a transaction, or the tx of app.transaction()',
