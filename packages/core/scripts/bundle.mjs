@@ -30,7 +30,12 @@ const common = {
 for (const name of readdirSync(dist)) if (/\.js(?:\.map)?$/u.test(name)) rmSync(join(dist, name));
 const made = await Promise.all([
   // What has state is in a file that they share.
-  build({ ...common, splitting: true, entryPoints: ['src/index.ts', 'src/operate.ts', 'src/isolation/child-main.ts'], entryNames: '[name]' }),
+  build({
+    ...common,
+    splitting: true,
+    entryPoints: ['src/index.ts', 'src/operate.ts', 'src/isolation/child-main.ts'],
+    entryNames: '[name]',
+  }),
   // A thread shares nothing, and may start when a deployment has taken the files of its process away: it needs one.
   build({ ...common, entryPoints: ['src/engine/lock-thread.ts'], entryNames: '[name]' }),
 ]);

@@ -23,7 +23,9 @@ interface PgliteModule {
 }
 
 /** Beside us as we are published; in the package's dist when modules run one by one, compiled or as sources. */
-const SNAPSHOTS = ['./embedded.tar.gz', '../../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path) => new URL(path, import.meta.url));
+const SNAPSHOTS = ['./embedded.tar.gz', '../../embedded.tar.gz', '../../dist/embedded.tar.gz'].map(
+  (path) => new URL(path, import.meta.url),
+);
 
 /** As scripts/build-snapshot.mjs: the log's limits below need small segments. */
 const NEW_DIRECTORY = ['--wal-segsize=1', '--no-data-checksums'];
