@@ -48,28 +48,37 @@ console.log(`dist: ${files.length} files of JavaScript, ${Math.round(bytes / 102
 
 /** Readable in a stack: a statement a line, and its map. */
 async function write({ path, text }) {
-  const { code, map } = await transform(text, {
+  const name = basename(path);
+  const printed = await transform(text, {
     format: 'esm',
     target: 'es2023',
-    sourcefile: basename(path),
+    sourcefile: name,
     sourcemap: 'external',
     sourcesContent: false,
   });
+  const code = withClassNames(printed.code);
   // oxlint-disable-next-line no-control-regex -- it is about these
   const odd = /[^\u0000-\u007f]/u.exec(code);
   // V8 keeps the text, and a single such letter makes all of it take two bytes a letter.
-  if (odd !== null) throw new Error(`${basename(path)} has the letter "${odd[0]}" outside of a string: write it as an escape`);
-  const renamed = /^(?:var|let) (?<name>\w+Error)\d+ = class/mu.exec(code) ?? /^class (?<name>\w+Error)\d+ /mu.exec(code);
-  // The class is the error's name, which is stored in jobs.
-  if (renamed !== null) throw new Error(`there are two classes ${renamed.groups.name}`);
-  writeFileSync(path, `${code}//# sourceMappingURL=${basename(path)}.map\n`);
-  writeFileSync(`${path}.map`, map);
+  if (odd !== null) throw new Error(`${name} has the letter "${odd[0]}" outside of a string: write it as an escape`);
+  writeFileSync(path, `${code}//# sourceMappingURL=${name}.map\n`);
+  writeFileSync(`${path}.map`, printed.map);
+}
+
+/** A class has the name that its source gives it: that of an error is stored in jobs. esbuild renames those that name themselves, and one of two. */
+function withClassNames(code) {
+  const twice = /\bclass (?<name>\w+Error)\d+\b/u.exec(code);
+  if (twice !== null) throw new Error(`there are two classes ${twice.groups.name}`);
+  return [...code.matchAll(/^var (?<name>\w+) = class _\k<name>\b/gmu)].reduce(
+    (text, { groups }) => text.replaceAll(new RegExp(`\\b_${groups.name}\\b`, 'gu'), groups.name),
+    code,
+  );
 }
 
 /** The licences of the packages that are in the files, each once. */
 function bundled(inputs) {
-  const names = new Set(inputs.flatMap((path) => /.*node_modules\/(?<name>(?:@[^/]+\/)?[^/]+)\//u.exec(path)?.groups.name ?? []));
-  return [...names].toSorted().map((name) => {
+  const names = inputs.flatMap((path) => /.*node_modules\/(?<name>(?:@[^/]+\/)?[^/]+)\//u.exec(path)?.groups.name ?? []);
+  return [...new Set(names)].map((name) => {
     if (devDependencies[name] === undefined) throw new Error(`${name} is in the files and no dependency of ours`);
     return `${name} ${devDependencies[name]}\n\n${readFileSync(`${home}/../../node_modules/${name}/LICENSE`, 'utf8')}`;
   });

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { createConnection, type Socket } from 'node:net';
+import type * as tls from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { addressText, type RedisAddress, type RedisCredentials } from './redis-url.ts';
 
@@ -17,7 +18,7 @@ export interface RedisCaller {
 }
 
 /** An import would read all that `node:tls` has, and for that make the text of every root certificate. */
-const { connect } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+const { connect } = createRequire(import.meta.url)('node:tls') as typeof tls;
 
 interface Waiting {
   readonly resolve: (reply: unknown) => void;

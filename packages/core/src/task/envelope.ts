@@ -111,6 +111,7 @@ const wire = z.object({
   x: z.optional(z.number()),
   c: z.optional(z.unknown()),
   k: z.optional(z.unknown()),
+  // oxlint-disable-next-line promise/valid-params -- no promise
   o: z.catch(z.optional(z.object({ id: z.string(), first: text })), undefined),
   f: z.optional(
     z.object({

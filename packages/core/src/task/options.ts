@@ -10,7 +10,7 @@ const inEnglish = { error: en().localeError };
  * Options as the schema reads them.
  * @throws OxbowError `invalid_options` naming `what` and the option; an unknown one comes with a suggestion.
  */
-export function parseOptions<T>(schema: z.core.$ZodType<T>, options: unknown, what: string): T {
+export function parseOptions<T>(schema: z.ZodMiniType<T>, options: unknown, what: string): T {
   const result = z.safeParse(schema, options, inEnglish);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -34,29 +34,27 @@ export function unknownOption(key: string, what: string, path: readonly Property
 
 /** What this file reads of zod's schemas. */
 interface Node {
-  readonly _zod: {
-    readonly def: {
-      /** Of one that is optional. */
-      readonly innerType?: Node;
-      readonly shape?: Readonly<Record<string, Node>>;
-      /** Of a union. */
-      readonly options?: readonly Node[];
-      /** Of a record. */
-      readonly valueType?: Node;
-    };
+  readonly def: {
+    /** Of one that is optional. */
+    readonly innerType?: Node;
+    readonly shape?: Readonly<Record<string, Node>>;
+    /** Of a union. */
+    readonly options?: readonly Node[];
+    /** Of a record. */
+    readonly valueType?: Node;
   };
 }
 
 /** Keys of the object schema at `path`. */
 function known(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   let at = unwrap(schema as Node);
-  for (const segment of path) at = unwrap(at?._zod.def.valueType ?? at?._zod.def.shape?.[segment as string]);
-  return Object.keys(at?._zod.def.shape ?? {});
+  for (const segment of path) at = unwrap(at?.def.valueType ?? at?.def.shape?.[segment as string]);
+  return Object.keys(at?.def.shape ?? {});
 }
 
 /** Without `optional`; of a union the one that is an object. */
 function unwrap(schema: Node | undefined): Node | undefined {
   let at = schema;
-  while (at?._zod.def.innerType !== undefined) at = at._zod.def.innerType;
-  return at?._zod.def.options?.map(unwrap).find((option) => option?._zod.def.shape !== undefined) ?? at;
+  while (at?.def.innerType !== undefined) at = at.def.innerType;
+  return at?.def.options?.map(unwrap).find((option) => option?.def.shape !== undefined) ?? at;
 }
