@@ -3,7 +3,7 @@
  * 6 MiB more (docs/decisions/0024-memory.md). `zod` is in the files, without what we do not use of it; all other packages are loaded.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { build, transform } from 'esbuild';
 
 const home = `${import.meta.dirname}/..`;
@@ -43,6 +43,7 @@ const files = made.flatMap(({ outputFiles }) => outputFiles);
 await Promise.all(files.map(write));
 const licences = bundled(made.flatMap(({ metafile }) => Object.keys(metafile.inputs)));
 writeFileSync(`${dist}/THIRD-PARTY-LICENSES.txt`, licences.join('\n'));
+for (const door of ['index', 'operate']) assertDeclared(`${dist}/${door}.d.ts`);
 const bytes = files.reduce((sum, { path }) => sum + readFileSync(path).length, 0);
 console.log(`dist: ${files.length} files of JavaScript, ${Math.round(bytes / 1024)} KiB`);
 
@@ -82,4 +83,18 @@ function bundled(inputs) {
     if (devDependencies[name] === undefined) throw new Error(`${name} is in the files and no dependency of ours`);
     return `${name} ${devDependencies[name]}\n\n${readFileSync(`${home}/../../node_modules/${name}/LICENSE`, 'utf8')}`;
   });
+}
+
+/** What a front door's declarations import is installed with the package: zod is not. */
+function assertDeclared(path, seen = new Set()) {
+  if (seen.has(path)) return;
+  seen.add(path);
+  for (const [, from] of readFileSync(path, 'utf8').matchAll(/(?:from|import\() ?['"]([^'"]+)['"]/gu)) {
+    if (from.startsWith('.')) assertDeclared(join(dirname(path), from.replace(/\.[jt]s$/u, '.d.ts')), seen);
+    else if (
+      !from.startsWith('node:') &&
+      !Object.keys({ ...dependencies, ...peerDependencies }).some((name) => `${from}/`.startsWith(`${name}/`))
+    )
+      throw new Error(`${path} imports ${from}, which is not installed with the package: mark what is typed by it @internal`);
+  }
 }
