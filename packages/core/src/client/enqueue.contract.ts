@@ -114,6 +114,8 @@ export function enqueueContract(engine: TestEngine): void {
       }
       await fresh.result();
       expect(runs).toEqual(['fresh']);
+      // The worker tells of an end once it has the server's answer, which may come after the event.
+      await until('the worker has told of both', () => expired.length === handles.length);
       expect(expired.map(({ id }) => id).toSorted()).toEqual(handles.map(({ id }) => id).toSorted());
       expect(failed).toEqual([]);
     });

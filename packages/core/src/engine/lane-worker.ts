@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type Span } from 'bullmq';
+import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type JobJson, type KeepJobs, type Span } from 'bullmq';
 import { FollowUpRefused } from './follow-up.ts';
 import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';
@@ -136,9 +136,9 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   }
 
   /** The end of a job fetches the next one. One that was given a child while it ran, as by a cancel, waits for it and starts again. */
-  protected override async handleCompleted(result: unknown, ...[job, token, ...rest]: Ended): Promise<FetchedJob> {
+  protected override async handleCompleted(result: unknown, ...[job, token, fetchNext]: Ended): Promise<FetchedJob> {
     try {
-      return await this.#fetching(() => super.handleCompleted(result, job, token, ...rest));
+      return await this.#fetching(() => this.#complete(result, job, token, fetchNext));
     } catch (error) {
       if (error instanceof FollowUpRefused) {
         await job.moveToWait(token);
@@ -151,6 +151,31 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
 
   protected override handleFailed(error: Error, ...rest: Ended): Promise<FetchedJob> {
     return this.#fetching(() => super.handleFailed(error, ...rest));
+  }
+
+  /** As BullMQ does it, which for its telemetry's sake writes the value as JSON twice, and waits for its connection at every job. */
+  async #complete(value: unknown, job: FetchedJob, token: string, fetchNext: () => boolean = () => true): Promise<FetchedJob> {
+    if (this.backend.closing) return NO_JOB;
+    job.returnvalue = value;
+    const fetches = fetchNext() && this.closing === undefined && !this.paused;
+    const ending = await this.backend.moveToCompleted(job, value, job.opts.removeOnComplete as KeepJobs, token, fetches);
+    job.finishedOn = ending.finishedOn;
+    job.attemptsMade += 1;
+    this.emit('completed', job, value, 'active');
+    if (!Array.isArray(ending.result)) return NO_JOB;
+    const [next, id, rateLimitDelay, delayUntil] = ending.result as [JobJson | undefined, string, number, number];
+    this['updateDelays'](rateLimitDelay, delayUntil);
+    return this.nextJobFromJobData(next, id, token);
+  }
+
+  /** As BullMQ does it, which takes several turns to find out that no scheduler has made the job. */
+  protected override async nextJobFromJobData(data?: JobJson, id?: string, token?: string): Promise<FetchedJob> {
+    if (!data || data.repeatJobKey !== undefined) return super.nextJobFromJobData(data, id, token);
+    this['drained'] = false;
+    const job = this.createJob(data, id ?? '');
+    if (token !== undefined) job.token = token;
+    this.emit('active', job, 'waiting');
+    return job;
   }
 
   get #total(): number {

@@ -1,13 +1,21 @@
-import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory } from 'bullmq';
+import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { FollowUpRefused, followUpOf, type FollowUp } from './follow-up.ts';
 import { RedisActiveJobs } from './redis-active-jobs.ts';
+import { Completions } from './redis-completion.ts';
 import { RedisFollowUp, REFUSED } from './redis-follow-up.ts';
 import { isRefusal } from './refusal.ts';
+import { ScriptBatch } from './script-batch.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
+import { ThinnedRetention } from './thinned-retention.ts';
 
 /** The scripts that every job goes through; their arguments are flat. */
 const HOT = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'moveToActive', 'moveToFinished']);
+/** Of these, the calls of one tick go to the server together. Ends go one by one: the server works while the next is made. */
+const TOGETHER = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob']);
+
+/** Finished jobs that are removed at once: 5 µs each, in which the server does nothing else. */
+const MOST_REMOVED = 50;
 
 /**
  * What BullMQ's worker takes for a lost connection: it repeats the end of a job until the server has it. To any other
@@ -16,17 +24,27 @@ const HOT = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'mo
 const REPEATED = { code: 'ECONNREFUSED' } as const;
 
 type Exec = RedisQueueBackend['execCommand'];
+type Completed = Parameters<RedisQueueBackend['moveToCompletedArgs']>;
+type Failed = Parameters<RedisQueueBackend['moveToFailedArgs']>;
 type LoadedScript = Script & { readonly lua: string };
+type Send = (args: readonly ScriptArgument[]) => Promise<unknown>;
 
 /** BullMQ's Redis backend, which writes the calls of the hot scripts in one piece. */
 export class LeanRedisBackend extends RedisQueueBackend {
   /** Every connection that this backend uses. */
   readonly clients: readonly Redis[];
   readonly #client: Redis;
-  readonly #calls = new Map<string, ScriptCalls>();
+  readonly #calls = new Map<string, Send>();
   /** Of calls of moveToFinished, by their arguments. */
   readonly #flows = new WeakMap<object, FollowUp>();
   readonly #prefix: string;
+  readonly #completedRetention = new ThinnedRetention(MOST_REMOVED);
+  readonly #failedRetention = new ThinnedRetention(MOST_REMOVED);
+  readonly #completions = new Completions(
+    ({ job, value, remove, token, timestamp, fetchNext }) =>
+      this.moveToFinishedArgs(job, value, 'returnvalue', remove, 'completed', token, timestamp, fetchNext),
+    (id) => this.toKey(id),
+  );
   #followUp: RedisFollowUp | undefined;
 
   constructor(
@@ -42,9 +60,9 @@ export class LeanRedisBackend extends RedisQueueBackend {
   override execCommand(...[client, name, args]: Parameters<Exec>): ReturnType<Exec> {
     const flow = name === 'moveToFinished' ? this.#flows.get(args) : undefined;
     if (flow !== undefined) return this.#finish(args as ScriptArgument[], flow);
-    const calls = isPipeline(client) ? undefined : this.#callsOf(name);
-    if (calls === undefined) return super.execCommand(client, name, args);
-    return calls.send(this.#client, args as ScriptArgument[]).catch(async (error: unknown) => {
+    const send = isPipeline(client) ? undefined : this.#sendOf(name);
+    if (send === undefined) return super.execCommand(client, name, args);
+    return send(args as ScriptArgument[]).catch(async (error: unknown) => {
       let refusal = error;
       try {
         // A server that does not have the script yet (or any more): ioredis sends its text.
@@ -57,13 +75,23 @@ export class LeanRedisBackend extends RedisQueueBackend {
   }
 
   override moveToCompletedArgs(
-    ...args: Parameters<RedisQueueBackend['moveToCompletedArgs']>
+    ...[job, value, remove, token, fetchNext = true]: Completed
   ): ReturnType<RedisQueueBackend['moveToCompletedArgs']> {
-    const [job] = args;
+    const finishing = this.#completions.of({
+      job,
+      value: value as string,
+      remove: this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete),
+      token,
+      timestamp: Date.now(),
+      fetchNext: fetchNext && !this['queue'].closing,
+    });
     const flow = followUpOf(job);
-    const finishing = super.moveToCompletedArgs(...args);
     if (flow !== undefined) this.#flows.set(finishing, flow);
     return finishing;
+  }
+
+  override moveToFailedArgs(...[job, reason, remove, ...rest]: Failed): ReturnType<RedisQueueBackend['moveToFailedArgs']> {
+    return super.moveToFailedArgs(job, reason, this.#failedRetention.due(remove ?? this.#workerOptions.removeOnFail), ...rest);
   }
 
   /** @throws FollowUpRefused */
@@ -91,15 +119,28 @@ export class LeanRedisBackend extends RedisQueueBackend {
     return (this.#client.scriptsSet as Readonly<Record<string, LoadedScript>>)[`${name}:${this.version}`];
   }
 
-  #callsOf(name: string): ScriptCalls | undefined {
+  #sendOf(name: string): Send | undefined {
     const known = this.#calls.get(name);
     if (known !== undefined) return known;
     if (!HOT.has(name)) return undefined;
     const script = this.#scriptOf(name);
     if (script === undefined) return undefined;
+    const send = this.#sends(script, TOGETHER.has(name));
+    this.#calls.set(name, send);
+    return send;
+  }
+
+  #sends(script: LoadedScript, together: boolean): Send {
+    if (together) {
+      const batch = new ScriptBatch(this.#client, script);
+      return (args) => batch.send(args);
+    }
     const calls = new ScriptCalls(script);
-    this.#calls.set(name, calls);
-    return calls;
+    return (args) => calls.send(this.#client, args);
+  }
+
+  get #workerOptions(): WorkerOptions {
+    return this['queue'].opts as unknown as WorkerOptions;
   }
 }
 
