@@ -78,7 +78,7 @@ const faults = {
     ['a switched-off test', add(`${core}/src/task/planted.test.ts`, testOf("it.skip('adds', () => expect(1).toBe(1));"))],
     [
       'a loose pin',
-      json(`${core}/package.json`, (manifest) => ({ ...manifest, dependencies: { ...manifest.dependencies, zod: '^4.6.7' } })),
+      json(`${core}/package.json`, (manifest) => ({ ...manifest, dependencies: { ...manifest.dependencies, pino: '^10.4.0' } })),
     ],
     ['a vague name', add(`${core}/src/task/helpers.ts`, lines(1))],
   ],

@@ -14,7 +14,15 @@ const NODES = ['22.23.3', '24.21.0'];
 const TIMEOUT_MS = 60_000;
 /** Package → files that it must hold. */
 const PACKAGES = {
-  core: ['dist/index.js', 'dist/index.d.ts', 'dist/operate.js', 'dist/engine/lock-thread.js', 'dist/embedded.tar.gz'],
+  core: [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/operate.js',
+    'dist/lock-thread.js',
+    'dist/child-main.js',
+    'dist/THIRD-PARTY-LICENSES.txt',
+    'dist/embedded.tar.gz',
+  ],
   health: ['dist/index.js', 'dist/index.d.ts', 'dist/oxbow-health.js'],
   http: ['dist/index.js', 'dist/index.d.ts'],
   metrics: ['dist/index.js', 'dist/index.d.ts', 'dist/exporter-main.js'],
@@ -85,13 +93,13 @@ async function pack(name) {
 async function install(tarballs) {
   const project = join(folder, 'project');
   await mkdir(project);
-  const [{ dependencies, devDependencies }, tracing] = await Promise.all(['core', 'tracing'].map(manifestOf));
+  const [{ devDependencies }, tracing] = await Promise.all(['core', 'tracing'].map(manifestOf));
   const wanted = {
     '@electric-sql/pglite': devDependencies['@electric-sql/pglite'],
     '@opentelemetry/api': tracing.devDependencies['@opentelemetry/api'],
     ...tarballs,
     pg: devDependencies.pg,
-    zod: dependencies.zod,
+    zod: devDependencies.zod,
   };
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies: wanted }));
   await copyFile(`${root}/scripts/smoke-app.mjs`, join(project, 'smoke-app.mjs'));

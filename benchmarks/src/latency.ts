@@ -1,4 +1,5 @@
 import { Queue, QueueEvents, type IQueueBackend } from 'bullmq';
+import { numbered } from './numbered.ts';
 import { benchApp, noop } from './oxbow-side.ts';
 import { rawSite } from './raw-side.ts';
 import type { SideName } from './sides.ts';
@@ -28,7 +29,7 @@ interface Caller {
 
 function oxbowCaller(url: string, name: string): Caller {
   const app = benchApp(url, name);
-  const task = noop(app, () => undefined);
+  const task = noop(app, () => undefined, numbered);
   return { call: async (n) => (await task.enqueue({ n })).result(), close: () => app.close() };
 }
 

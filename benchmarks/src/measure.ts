@@ -18,7 +18,7 @@ const CASES: Readonly<Record<string, () => Promise<Readonly<Record<string, numbe
   'enqueue-callers': () => withSide(async (opened) => (await import('./enqueue.ts')).callers(opened, size)),
   fill: () => withSide(async (opened) => (await import('./consume.ts')).fill(opened, size)),
   footprint: () => withSide(async (opened) => (await import('./footprint.ts')).footprint(opened, url)),
-  idle: () => withSide(async (opened) => (await import('./idle.ts')).idle(opened)),
+  idle: async () => (await import('./idle.ts')).idle(await openSide(side as SideName, url, app, false)),
   watched: async () => (await import('./watched.ts')).watched(url, app, size),
   scrape: async () => (await import('./scrape.ts')).scrape(url, app, size),
   pool: async () => (await import('./pool.ts')).pool(url, app, size),

@@ -1,24 +1,22 @@
 import { createApp, type App, type Task } from '@oxbow/core';
-import { z } from 'zod';
+import type { numbered } from './numbered.ts';
 import { KEPT, QUEUE, type Side } from './sides.ts';
 
 export function benchApp(url: string, name: string, finishedCounters = false): App {
   return createApp({ name, url, finishedCounters, logLevel: 'silent', retention: { succeeded: { count: KEPT } } });
 }
 
-export function noop(app: App, onJob: () => void): Task<{ n: number }, number> {
-  return app.task('noop', {
-    input: z.object({ n: z.number() }),
-    run: (input) => {
-      onJob();
-      return input.n;
-    },
-  });
+export function noop(app: App, onJob: () => void, input?: typeof numbered): Task<{ n: number }, number> {
+  const run = (given: { readonly n: number }): number => {
+    onJob();
+    return given.n;
+  };
+  return input === undefined ? app.task('noop', { run }) : app.task('noop', { input, run });
 }
 
-export function oxbowSide(app: App): Side {
+export function oxbowSide(app: App, input?: typeof numbered): Side {
   let count: () => void = () => undefined;
-  const task = noop(app, () => count());
+  const task = noop(app, () => count(), input);
   return {
     keyPattern: `{oxbow:${app.name}}:q:${QUEUE}:*`,
     add: (n) => task.enqueue({ n }),

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { runMigrations } from 'bullmq';
-import { createFunctions } from '../dist/engine/sql-functions.js';
+import { createFunctions } from '../dist/modules/engine/sql-functions.js';
 
 const target = new URL('../dist/embedded.tar.gz', import.meta.url);
 

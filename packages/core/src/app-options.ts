@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { BackgroundSettings } from './client/background.ts';
 import type { QueuePriorities } from './client/enqueue.ts';
 import { OxbowError } from './errors.ts';
@@ -158,55 +158,59 @@ export interface AppSettings {
 }
 
 const retention = z.strictObject({
-  age: durationOption.optional(),
-  count: z.int().min(0).optional(),
-  bytes: z.int().min(0).optional(),
+  age: z.optional(durationOption),
+  count: z.optional(z.int().check(z.gte(0))),
+  bytes: z.optional(z.int().check(z.gte(0))),
 });
 const finishedRetention = z.strictObject({
-  succeeded: retention.optional(),
-  failed: retention.optional(),
-  cancelled: retention.optional(),
+  succeeded: z.optional(retention),
+  failed: z.optional(retention),
+  cancelled: z.optional(retention),
 });
-const limit = z.int().min(1);
+const limit = z.int().check(z.gte(1));
 
 const resultStore = z.custom<ResultStore>(isResultStore, 'must be a result store, like those of @oxbow/results');
 const results = z.union([
   resultStore,
   z.strictObject({
     store: resultStore,
-    ttl: durationOption.optional(),
-    grace: durationOption.optional(),
-    sweepEvery: durationOption.optional(),
+    ttl: z.optional(durationOption),
+    grace: z.optional(durationOption),
+    sweepEvery: z.optional(durationOption),
   }),
 ]);
 
 const appOptions = z.strictObject({
   name: z.string(),
-  url: z.string().optional(),
-  queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional(), retention: finishedRetention.optional() })).optional(),
-  limits: z.strictObject({ bytes: limit.optional(), depth: limit.optional(), keys: limit.optional() }).optional(),
-  maxResultBytes: limit.optional(),
-  results: results.optional(),
-  maxCrashes: limit.optional(),
-  unknownTaskGrace: durationOption.optional(),
-  retention: finishedRetention.optional(),
-  deadLetters: z.union([z.literal(false), z.strictObject({ age: durationOption.optional(), count: z.int().min(1).optional() })]).optional(),
-  finishedCounters: z.boolean().optional(),
-  background: z
-    .strictObject({
-      concurrency: z.int().min(1).max(1000).optional(),
-      waiting: z.int().min(0).max(10_000).optional(),
-      drain: durationOption.optional(),
-    })
-    .optional(),
-  fleet: z.strictObject({ lease: durationOption.optional() }).optional(),
-  connectTimeout: durationOption.optional(),
-  tls: z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object').optional(),
-  evictionPolicy: z.enum(['ignore', 'warn', 'error']).optional(),
-  strict: z.boolean().optional(),
-  logger: z.custom<Logger>((value) => typeof (value as Logger | undefined)?.child === 'function', 'must be a pino logger').optional(),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).optional(),
-  redact: z.array(z.string()).optional(),
+  url: z.optional(z.string()),
+  queues: z.optional(
+    z.record(z.string(), z.strictObject({ priorities: z.optional(z.boolean()), retention: z.optional(finishedRetention) })),
+  ),
+  limits: z.optional(z.strictObject({ bytes: z.optional(limit), depth: z.optional(limit), keys: z.optional(limit) })),
+  maxResultBytes: z.optional(limit),
+  results: z.optional(results),
+  maxCrashes: z.optional(limit),
+  unknownTaskGrace: z.optional(durationOption),
+  retention: z.optional(finishedRetention),
+  deadLetters: z.optional(
+    z.union([z.literal(false), z.strictObject({ age: z.optional(durationOption), count: z.optional(z.int().check(z.gte(1))) })]),
+  ),
+  finishedCounters: z.optional(z.boolean()),
+  background: z.optional(
+    z.strictObject({
+      concurrency: z.optional(z.int().check(z.gte(1), z.lte(1000))),
+      waiting: z.optional(z.int().check(z.gte(0), z.lte(10_000))),
+      drain: z.optional(durationOption),
+    }),
+  ),
+  fleet: z.optional(z.strictObject({ lease: z.optional(durationOption) })),
+  connectTimeout: z.optional(durationOption),
+  tls: z.optional(z.custom<ConnectionOptions>((value) => typeof value === 'object' && value !== null, 'must be an object')),
+  evictionPolicy: z.optional(z.enum(['ignore', 'warn', 'error'])),
+  strict: z.optional(z.boolean()),
+  logger: z.optional(z.custom<Logger>((value) => typeof (value as Logger | undefined)?.child === 'function', 'must be a pino logger')),
+  logLevel: z.optional(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
+  redact: z.optional(z.array(z.string())),
 });
 
 /** @throws OxbowError `invalid_options`, `invalid_name`, `url_required` */

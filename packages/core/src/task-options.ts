@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Handler } from './client/task.ts';
 import { OxbowError } from './errors.ts';
 import type { Capability } from './policies/capability.ts';
@@ -126,16 +126,16 @@ const CAPABILITIES: readonly Capability<any, any>[] = [
 ];
 
 const own = {
-  ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, given.optional()])),
-  queue: z.string().optional(),
-  retry: retryOptions.optional(),
-  timeout: timeoutOption.optional(),
-  heartbeat: heartbeatOption.optional(),
-  isolate: isolateOption.optional(),
-  input: schema.optional(),
-  output: schema.optional(),
-  states: z.array(z.string()).optional(),
-  run: z.custom<NonNullable<TaskDefinition['handler']>>((value) => typeof value === 'function', 'must be the handler function').optional(),
+  ...Object.fromEntries(CAPABILITIES.map(({ option, schema: given }) => [option, z.optional(given)])),
+  queue: z.optional(z.string()),
+  retry: z.optional(retryOptions),
+  timeout: z.optional(timeoutOption),
+  heartbeat: z.optional(heartbeatOption),
+  isolate: z.optional(isolateOption),
+  input: z.optional(schema),
+  output: z.optional(schema),
+  states: z.optional(z.array(z.string())),
+  run: z.optional(z.custom<NonNullable<TaskDefinition['handler']>>((value) => typeof value === 'function', 'must be the handler function')),
 };
 
 const taskOptions = z.strictObject(own);
@@ -193,12 +193,12 @@ function resolve(given: Readonly<Record<string, unknown>>, task: string): Readon
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 const policyShape = z.strictObject({
   name: z.string(),
-  options: z.record(z.string(), schema).optional(),
-  install: fn.optional(),
-  route: fn.optional(),
-  enqueue: fn.optional(),
-  ownTasks: z.boolean().optional(),
-  run: fn.optional(),
+  options: z.optional(z.record(z.string(), schema)),
+  install: z.optional(fn),
+  route: z.optional(fn),
+  enqueue: z.optional(fn),
+  ownTasks: z.optional(z.boolean()),
+  run: z.optional(fn),
 });
 
 /** @throws OxbowError `invalid_options`, `invalid_name`: also when its name or one of its options is taken. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { InvalidCanvasError, OxbowError } from '../errors.ts';
 import { assertName } from '../task/name.ts';
 import { parseOptions } from '../task/options.ts';
@@ -16,32 +16,36 @@ export interface ForeignRules {
 }
 
 const common = {
-  options: z.unknown().optional(),
-  links: z.array(z.unknown()).optional(),
-  errors: z.array(z.unknown()).optional(),
+  options: z.optional(z.unknown()),
+  links: z.optional(z.array(z.unknown())),
+  errors: z.optional(z.array(z.unknown())),
 };
-const yes = z.literal(true).optional();
+const yes = z.optional(z.literal(true));
 
 /** One node each; what is inside is read by the next. */
 const nodes = {
   task: z.strictObject({
     type: z.literal('task'),
     task: z.string(),
-    input: z.unknown().optional(),
+    input: z.optional(z.unknown()),
     immutable: yes,
-    receive: z.string().optional(),
+    receive: z.optional(z.string()),
     map: yes,
     ...common,
   }),
-  chain: z.strictObject({ type: z.literal('chain'), steps: z.array(z.unknown()).min(1, 'a chain has at least one step'), ...common }),
+  chain: z.strictObject({
+    type: z.literal('chain'),
+    steps: z.array(z.unknown()).check(z.minLength(1, 'a chain has at least one step')),
+    ...common,
+  }),
   group: z.strictObject({
     type: z.literal('group'),
     members: z.array(z.unknown()),
-    join: z.union([z.enum(['failFast', 'settle', 'ignore']), z.strictObject({ quorum: z.number() })]).optional(),
+    join: z.optional(z.union([z.enum(['failFast', 'settle', 'ignore']), z.strictObject({ quorum: z.number() })])),
     cancelRest: yes,
     ...common,
   }),
-  chord: z.strictObject({ type: z.literal('chord'), header: z.unknown().optional(), body: z.unknown().optional(), ...common }),
+  chord: z.strictObject({ type: z.literal('chord'), header: z.optional(z.unknown()), body: z.optional(z.unknown()), ...common }),
 } as const;
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { InvalidCanvasError } from '../errors.ts';
 import { durationOption, parseDuration } from '../task/duration.ts';
 import { assertName } from '../task/name.ts';
@@ -8,14 +8,14 @@ import { MAX_ATTEMPTS } from '../task/retry.ts';
 import { executorOption, refuseTransaction, type SqlExecutor } from '../task/sql-executor.ts';
 import type { RunOptions, SignatureOptions } from './tree.ts';
 
-const signatureOptions: z.ZodType<SignatureOptions> = z.strictObject({
-  queue: z.string().optional(),
-  priority: z.int().min(0).max(9).optional(),
-  delay: durationOption.optional(),
-  expires: durationOption.optional(),
-  retry: z.strictObject({ attempts: z.int().min(1).max(MAX_ATTEMPTS).optional() }).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-}) as z.ZodType<SignatureOptions>;
+const signatureOptions: z.ZodMiniType<SignatureOptions> = z.strictObject({
+  queue: z.optional(z.string()),
+  priority: z.optional(z.int().check(z.gte(0), z.lte(9))),
+  delay: z.optional(durationOption),
+  expires: z.optional(durationOption),
+  retry: z.optional(z.strictObject({ attempts: z.optional(z.int().check(z.gte(1), z.lte(MAX_ATTEMPTS))) })),
+  headers: z.optional(z.record(z.string(), z.string())),
+}) as z.ZodMiniType<SignatureOptions>;
 
 const MAX_HEADERS = { bytes: 16_384, depth: 1, keys: 100 } as const;
 
@@ -38,7 +38,7 @@ export function parseSignatureOptions(options: unknown, what: string): Signature
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-const runOptions: z.ZodType<RunOptions> = z.looseObject({ tx: executorOption.optional() }) as z.ZodType<RunOptions>;
+const runOptions: z.ZodMiniType<RunOptions> = z.looseObject({ tx: z.optional(executorOption) }) as z.ZodMiniType<RunOptions>;
 
 /** What is given at enqueue: options that travel, and the transaction that does not. @throws as {@link parseSignatureOptions} */
 export function parseRunOptions(

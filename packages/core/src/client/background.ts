@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { toError } from '../execution/failure.ts';
 import { runOutside } from '../execution/running.ts';
@@ -52,7 +52,7 @@ const SLOW_MS = 1000;
 /** From the abort to the end of `close`. */
 const GRACE_MS = 1000;
 
-const callOptions = z.strictObject({ name: z.string().min(1).max(128).optional() });
+const callOptions = z.strictObject({ name: z.optional(z.string().check(z.minLength(1), z.maxLength(128))) });
 
 /**
  * Quick work that is no job: so many calls at a time, so many that wait, in order. Nothing of it is stored: it is drained when the app closes, and what

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { failureIn } from '../execution/gathering.ts';
@@ -73,16 +73,20 @@ export interface DeadLetterSource extends ReplaySource {
 
 const PAGE = 500;
 
-const selection = { task: z.string().optional(), queue: z.string().optional(), fingerprint: z.string().optional() };
-const listOptions = z.strictObject({ ...selection, before: z.string().optional(), limit: z.int().min(1).max(1000).optional() });
-const replayOptions = z.strictObject({ input: z.unknown().optional(), delay: durationOption.optional() });
+const selection = { task: z.optional(z.string()), queue: z.optional(z.string()), fingerprint: z.optional(z.string()) };
+const listOptions = z.strictObject({
+  ...selection,
+  before: z.optional(z.string()),
+  limit: z.optional(z.int().check(z.gte(1), z.lte(1000))),
+});
+const replayOptions = z.strictObject({ input: z.optional(z.unknown()), delay: z.optional(durationOption) });
 const replayManyOptions = z.strictObject({
   ...selection,
-  rate: rateOption.optional(),
-  max: z.int().min(1).optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  rate: z.optional(rateOption),
+  max: z.optional(z.int().check(z.gte(1))),
+  signal: z.optional(z.instanceof(AbortSignal)),
 });
-const purgeOptions = z.strictObject({ ...selection, older: durationOption.optional(), ids: z.array(z.string()).optional() });
+const purgeOptions = z.strictObject({ ...selection, older: z.optional(durationOption), ids: z.optional(z.array(z.string())) });
 
 /** The jobs of an app that have finally failed, kept until they are replayed, purged, or past their age. */
 export class DeadLetters {

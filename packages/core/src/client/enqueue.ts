@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { CanvasRunner } from '../canvas/run-handle.ts';
 import type { Engine, NewJob, UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
@@ -71,17 +71,17 @@ export interface EnqueueSettings {
 
 const DEFAULT_PRIORITY = 5;
 
-const enqueueOptions: z.ZodType<EnqueueOptions> = z.strictObject({
-  delay: durationOption.optional(),
-  at: z.date().optional(),
-  priority: z.int().min(0).max(9).optional(),
-  expires: z.union([z.date(), durationOption]).optional(),
-  queue: z.string().optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
-  idempotencyKey: z.string().optional(),
-  tx: executorOption.optional(),
-}) as z.ZodType<EnqueueOptions>;
+const enqueueOptions: z.ZodMiniType<EnqueueOptions> = z.strictObject({
+  delay: z.optional(durationOption),
+  at: z.optional(z.date()),
+  priority: z.optional(z.int().check(z.gte(0), z.lte(9))),
+  expires: z.optional(z.union([z.date(), durationOption])),
+  queue: z.optional(z.string()),
+  headers: z.optional(z.record(z.string(), z.string())),
+  attempts: z.optional(z.int().check(z.gte(1), z.lte(MAX_ATTEMPTS))),
+  idempotencyKey: z.optional(z.string()),
+  tx: z.optional(executorOption),
+}) as z.ZodMiniType<EnqueueOptions>;
 
 const NO_OPTIONS: EnqueueOptions = Object.freeze({});
 

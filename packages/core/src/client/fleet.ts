@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Engine } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import { fromText, type FleetWorker } from '../fleet/fleet-worker.ts';
@@ -43,8 +43,8 @@ const TIMEOUT_MS = 2000;
 const MOST_TIMEOUT_MS = 600_000;
 
 const callOptions = z.strictObject({
-  worker: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
-  timeout: durationOption.optional(),
+  worker: z.optional(z.union([z.string(), z.array(z.string()).check(z.minLength(1))])),
+  timeout: z.optional(durationOption),
 });
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Addition, Engine, JobEvent, StoredJob } from '../engine/engine.ts';
 import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
@@ -28,10 +28,10 @@ export interface ResultOptions {
   readonly signal?: AbortSignal;
 }
 
-const resultOptions: z.ZodType<ResultOptions> = z.strictObject({
-  timeout: durationOption.optional(),
-  signal: z.instanceof(AbortSignal).optional(),
-}) as z.ZodType<ResultOptions>;
+const resultOptions: z.ZodMiniType<ResultOptions> = z.strictObject({
+  timeout: z.optional(durationOption),
+  signal: z.optional(z.instanceof(AbortSignal)),
+}) as z.ZodMiniType<ResultOptions>;
 
 /** What handles of one app share. */
 export interface HandleSource {

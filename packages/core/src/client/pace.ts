@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 
@@ -8,13 +8,14 @@ export type Rate = `${number}/${'s' | 'm' | 'h'}` | { readonly limit: number; re
 
 const RATE = /^(?<limit>[1-9]\d*)\/(?<unit>[smh])$/u;
 
-export const rateOption: z.ZodType<Rate> = z.union([
+/** @internal */
+export const rateOption: z.ZodMiniType<Rate> = z.union([
   z.custom<`${number}/s`>(
     (value) => typeof value === 'string' && RATE.test(value),
     "must be like '10/s', '100/m' or { limit: 10, per: '1s' }",
   ),
-  z.strictObject({ limit: z.int().min(1), per: durationOption }),
-]) as z.ZodType<Rate>;
+  z.strictObject({ limit: z.int().check(z.gte(1)), per: durationOption }),
+]) as z.ZodMiniType<Rate>;
 
 /**
  * A function that resolves when the next one may go, evenly spread: true, or false when one of the signals has aborted with

@@ -8,7 +8,6 @@ import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { PGlite, PGliteOptions, protocol } from '@electric-sql/pglite';
 import { runMigrations } from 'bullmq';
 import { OxbowError } from '../errors.ts';
@@ -23,8 +22,10 @@ interface PgliteModule {
   readonly protocol: typeof protocol;
 }
 
-/** Beside this module's folder when built, in the package's dist when run from source. */
-const SNAPSHOTS = ['../embedded.tar.gz', '../../dist/embedded.tar.gz'].map((path) => new URL(path, import.meta.url));
+/** Beside us as we are published; in the package's dist when modules run one by one, compiled or as sources. */
+const SNAPSHOTS = ['./embedded.tar.gz', '../../embedded.tar.gz', '../../dist/embedded.tar.gz'].map(
+  (path) => new URL(path, import.meta.url),
+);
 
 /** As scripts/build-snapshot.mjs: the log's limits below need small segments. */
 const NEW_DIRECTORY = ['--wal-segsize=1', '--no-data-checksums'];
@@ -120,6 +121,7 @@ function create(
 async function snapshot(): Promise<Pick<PGliteOptions, 'loadDataDir'>> {
   for (const url of SNAPSHOTS) {
     if (!(await exists(fileURLToPath(url)))) continue;
+    const { gunzip } = await import('node:zlib');
     const unpacked = await promisify(gunzip)(await readFile(url));
     return { loadDataDir: new Blob([unpacked], { type: 'application/x-tar' }) };
   }

@@ -1,5 +1,7 @@
+import { createRequire } from 'node:module';
 import { createConnection, type Socket } from 'node:net';
-import { connect, type ConnectionOptions } from 'node:tls';
+import type * as tls from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { addressText, type RedisAddress, type RedisCredentials } from './redis-url.ts';
 
 /** How to speak to the servers of one deployment. */
@@ -14,6 +16,9 @@ export interface RedisAccess {
 export interface RedisCaller {
   call(command: string, ...args: readonly string[]): Promise<unknown>;
 }
+
+/** An import would read all that `node:tls` has, and for that make the text of every root certificate. */
+const { connect } = createRequire(import.meta.url)('node:tls') as typeof tls;
 
 interface Waiting {
   readonly resolve: (reply: unknown) => void;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { parseOptions } from '../task/options.ts';
@@ -10,10 +10,10 @@ export interface RetryRequestOptions {
   readonly reason?: string;
 }
 
-const retryRequest: z.ZodType<RetryRequestOptions> = z.strictObject({
-  delay: durationOption.optional(),
-  reason: z.string().optional(),
-}) as z.ZodType<RetryRequestOptions>;
+const retryRequest: z.ZodMiniType<RetryRequestOptions> = z.strictObject({
+  delay: z.optional(durationOption),
+  reason: z.optional(z.string()),
+}) as z.ZodMiniType<RetryRequestOptions>;
 
 /** Thrown by `ctx.retry`. */
 export class RetryRequest extends OxbowError {

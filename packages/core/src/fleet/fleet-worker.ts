@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { EventLoopLag } from '../signals.ts';
 import type { RunningState, WorkerPhase, WorkerState } from '../worker/state.ts';
 
@@ -37,7 +37,7 @@ export interface FleetWorker {
 const LISTED_JOBS = 100;
 const LISTED_TASKS = 500;
 
-const count = z.number().min(0);
+const count = z.number().check(z.gte(0));
 const running = z.object({ id: z.string(), task: z.string(), queue: z.string(), attempt: z.number(), runningMs: count });
 const text = z.object({
   host: z.string(),

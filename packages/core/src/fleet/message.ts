@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 
 /** What a worker can be told. */
 export type Command =
@@ -10,11 +10,11 @@ export type Command =
   /** null: what it was at first. */
   | { readonly kind: 'logLevel'; readonly level: string | null };
 
-const command: z.ZodType<Command> = z.union([
+const command: z.ZodMiniType<Command> = z.union([
   z.object({ kind: z.enum(['ping', 'stats', 'drain', 'shutdown']) }),
-  z.object({ kind: z.enum(['pause', 'resume']), queue: z.string().optional() }),
+  z.object({ kind: z.enum(['pause', 'resume']), queue: z.optional(z.string()) }),
   z.object({ kind: z.literal('resize'), queue: z.string(), slots: z.number() }),
-  z.object({ kind: z.literal('logLevel'), level: z.string().nullable() }),
+  z.object({ kind: z.literal('logLevel'), level: z.nullable(z.string()) }),
 ]);
 
 /** A command on its way. */
@@ -34,17 +34,17 @@ export interface Answer {
   readonly endsProcess?: boolean | undefined;
 }
 
-const call: z.ZodType<{ readonly call: string; readonly to?: readonly string[] | undefined; readonly command?: unknown }> = z.object({
+const call: z.ZodMiniType<{ readonly call: string; readonly to?: readonly string[] | undefined; readonly command?: unknown }> = z.object({
   call: z.string(),
-  to: z.array(z.string()).optional(),
+  to: z.optional(z.array(z.string())),
   command: z.unknown(),
 });
 
-const answer: z.ZodType<Answer> = z.object({
+const answer: z.ZodMiniType<Answer> = z.object({
   call: z.string(),
   worker: z.string(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
-  endsProcess: z.boolean().optional(),
+  error: z.optional(z.object({ code: z.string(), message: z.string() })),
+  endsProcess: z.optional(z.boolean()),
 });
 
 const CALL = 'fleet:';
@@ -73,7 +73,7 @@ export function toAnswer(message: string): Answer | undefined {
   return parse(answer, ANSWER, message);
 }
 
-function parse<T>(schema: z.ZodType<T>, prefix: string, message: string): T | undefined {
+function parse<T>(schema: z.ZodMiniType<T>, prefix: string, message: string): T | undefined {
   if (!message.startsWith(prefix)) return undefined;
   try {
     return schema.safeParse(JSON.parse(message.slice(prefix.length))).data;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { LeaseLostError, LockTakenError, OxbowError } from '../errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
@@ -47,11 +47,11 @@ const DEFAULT_WAIT_MS = 10_000;
 const LOOK_MS = 4000;
 const MAX_PLACES = 1_000_000;
 
-const holdOptions: z.ZodType<HoldOptions> = z.strictObject({
-  ttl: durationOption.optional(),
-  wait: durationOption.or(z.literal('fail')).optional(),
-  signal: z.instanceof(AbortSignal).optional(),
-}) as z.ZodType<HoldOptions>;
+const holdOptions: z.ZodMiniType<HoldOptions> = z.strictObject({
+  ttl: z.optional(durationOption),
+  wait: z.optional(z.union([durationOption, z.literal('fail')])),
+  signal: z.optional(z.instanceof(AbortSignal)),
+}) as z.ZodMiniType<HoldOptions>;
 
 /** @throws LockTakenError, OxbowError `invalid_options`, `invalid_key`, `closed`; what the signal says; as the store */
 export function takeLock(source: LockSource, key: string, options: HoldOptions = {}): Promise<HeldLock> {

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod/mini';
 import type { ActiveJob, Engine } from '../engine/engine.ts';
 import type { Logger } from '../log.ts';
 import type { SignalBus } from '../signals.ts';
@@ -32,7 +32,8 @@ export interface CapabilityCall {
 export interface Capability<Given, Settings> {
   /** The task option that it owns. */
   readonly option: string;
-  readonly schema: z.ZodType<Given>;
+  /** @internal */
+  readonly schema: z.ZodMiniType<Given>;
   /** What the option comes to. @throws OxbowError `invalid_options` */
   readonly resolve: (given: Given, task: string) => Settings;
   /** Wraps the attempts of tasks that use it; what is thrown counts as thrown by the handler. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { durationOption, type Duration } from '../task/duration.ts';
 import type { Capability } from './capability.ts';
 import { hold, resolveTtl } from './hold.ts';
@@ -23,11 +23,11 @@ interface ConcurrencySettings {
   readonly ttlMs: number;
 }
 
-const schema: z.ZodType<ConcurrencyOptions<never>> = z.strictObject({
+const schema: z.ZodMiniType<ConcurrencyOptions<never>> = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
-  limit: z.int().min(1).max(1_000_000),
-  ttl: durationOption.optional(),
-}) as z.ZodType<ConcurrencyOptions<never>>;
+  limit: z.int().check(z.gte(1), z.lte(1_000_000)),
+  ttl: z.optional(durationOption),
+}) as z.ZodMiniType<ConcurrencyOptions<never>>;
 
 export const concurrency: Capability<ConcurrencyOptions<never>, ConcurrencySettings> = {
   option: 'concurrency',

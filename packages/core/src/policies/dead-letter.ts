@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Capability } from './capability.ts';
 
 /** `deadLetter: false`: finally failed jobs of the task are no dead letters, and go with `retention.failed`. */

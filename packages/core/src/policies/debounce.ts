@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { Capability } from './capability.ts';
 import { FOLLOWER_DELAY_MS, keyOption, REMEMBERED_MS, uniqueKey, type Uniqueness } from './uniqueness.ts';
@@ -16,10 +16,10 @@ export interface DebounceOptions<Input> {
 export const debounce: Capability<DebounceOptions<never>, Uniqueness> = {
   option: 'debounce',
   schema: z.strictObject({
-    key: keyOption.optional(),
+    key: z.optional(keyOption),
     delay: durationOption,
-    maxDelay: durationOption.optional(),
-  }) as z.ZodType<DebounceOptions<never>>,
+    maxDelay: z.optional(durationOption),
+  }) as z.ZodMiniType<DebounceOptions<never>>,
   resolve: ({ key, delay, maxDelay }, task) => {
     const delayMs = parseDuration(delay, `task "${task}": debounce.delay`);
     const most = maxDelay === undefined ? {} : { maxDelayMs: parseDuration(maxDelay, `task "${task}": debounce.maxDelay`) };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { publicId } from '../task/id.ts';
 import { settingsOf, type Capability } from './capability.ts';

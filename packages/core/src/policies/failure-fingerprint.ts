@@ -7,7 +7,7 @@ const MAX_MESSAGE = 300;
 /** What changes from one occurrence of an error to the next. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/giu, '<uuid>'],
-  [/"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”/gu, '<text>'],
+  [/"[^"]*"|'[^']*'|`[^`]*`|\u201c[^\u201d]*\u201d/gu, '<text>'],
   [/[\w.+-]+@[\w-]+(?:\.[\w-]+)*/gu, '<address>'],
   [/\b(?=[0-9a-z_]*\d)(?=[0-9a-z_]*[a-z])[0-9a-z_]{8,}\b/giu, '<id>'],
   [/\d+(?:[.,:]\d+)*/gu, '<n>'],

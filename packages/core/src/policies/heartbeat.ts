@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { HeartbeatTimeoutError } from '../errors.ts';
 import { durationOption, type Duration } from '../task/duration.ts';
 import { PacedWrite } from './paced-write.ts';
@@ -9,8 +9,8 @@ export interface HeartbeatOptions {
   readonly timeout: Duration;
 }
 
-/** The task option `heartbeat`. */
-export const heartbeatOption: z.ZodType<HeartbeatOptions> = z.strictObject({ timeout: durationOption });
+/** @internal The task option `heartbeat`. */
+export const heartbeatOption: z.ZodMiniType<HeartbeatOptions> = z.strictObject({ timeout: durationOption });
 
 /** Details are written so often at most; a third of the timeout where there is one. */
 const WRITE_EVERY_MS = 5000;

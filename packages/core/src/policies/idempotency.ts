@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, StoredJob } from '../engine/engine.ts';
 import { IdempotencyMismatchError } from '../errors.ts';
@@ -40,9 +40,9 @@ const ABANDONED_MS = 15_000;
 
 const keyed = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
-  ttl: durationOption.optional(),
-  scope: z.enum(['task', 'app']).optional(),
-  replayErrors: z.boolean().optional(),
+  ttl: z.optional(durationOption),
+  scope: z.optional(z.enum(['task', 'app'])),
+  replayErrors: z.optional(z.boolean()),
 });
 const schema = z.custom<IdempotencyOptions<never> | 'natural'>(
   (value) => value === 'natural' || (typeof value === 'object' && value !== null),

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import type { Isolation } from '../task/definition.ts';
 
@@ -26,16 +26,16 @@ export interface IsolateOptions<Deps = unknown> {
   readonly shutdown?: (deps: Deps) => void | Promise<void>;
 }
 
-/** The task option `isolate`. */
-export const isolateOption: z.ZodType<IsolateOptions> = z.strictObject(
+/** @internal The task option `isolate`. */
+export const isolateOption: z.ZodMiniType<IsolateOptions> = z.strictObject(
   {
     kind: z.enum(['thread', 'process']),
     module: z.union([z.string(), z.instanceof(URL)], 'must be the module that declares the task, like import.meta.url'),
-    startup: z.custom<() => unknown>((value) => typeof value === 'function', 'must be a function').optional(),
-    shutdown: z.custom<(deps: unknown) => void>((value) => typeof value === 'function', 'must be a function').optional(),
+    startup: z.optional(z.custom<() => unknown>((value) => typeof value === 'function', 'must be a function')),
+    shutdown: z.optional(z.custom<(deps: unknown) => void>((value) => typeof value === 'function', 'must be a function')),
   },
   "must be { kind: 'thread' | 'process', module: import.meta.url }",
-) as z.ZodType<IsolateOptions>;
+) as z.ZodMiniType<IsolateOptions>;
 
 /** @throws OxbowError `invalid_options` */
 export function resolveIsolation(option: IsolateOptions | undefined, task: string): Isolation | undefined {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { settingsOf, type Capability, type CapabilityCall } from './capability.ts';
 import { hold, ownerOf, resolveTtl } from './hold.ts';
@@ -26,11 +26,11 @@ interface LockSettings {
   readonly waitMs: number | undefined;
 }
 
-const schema: z.ZodType<LockOptions<never>> = z.strictObject({
+const schema: z.ZodMiniType<LockOptions<never>> = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
-  ttl: durationOption.optional(),
-  wait: durationOption.or(z.enum(['requeue', 'fail'])).optional(),
-}) as z.ZodType<LockOptions<never>>;
+  ttl: z.optional(durationOption),
+  wait: z.optional(z.union([durationOption, z.enum(['requeue', 'fail'])])),
+}) as z.ZodMiniType<LockOptions<never>>;
 
 /** How the store knows a lock: jobs and `app.lock` take the same ones. */
 export function lockKey(name: string): string {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import { OxbowError } from '../errors.ts';
 import type { RateLimit } from '../store/rates.ts';
@@ -33,15 +33,15 @@ interface RateLimitSettings extends RateLimit {
 /** A limit without the key that it is of: what it is changed to while workers run. */
 export type RateLimitChange = Omit<RateLimitOptions<never>, 'key'>;
 
-const count = z.int().min(1).max(1_000_000);
-const rate = { limit: count, per: durationOption, burst: count.optional() };
+const count = z.int().check(z.gte(1), z.lte(1_000_000));
+const rate = { limit: count, per: durationOption, burst: z.optional(count) };
 
-const schema: z.ZodType<RateLimitOptions<never>> = z.strictObject({
+const schema: z.ZodMiniType<RateLimitOptions<never>> = z.strictObject({
   key: z.custom<(input: never) => string>((value) => typeof value === 'function', 'must be a function of the input'),
   ...rate,
-}) as z.ZodType<RateLimitOptions<never>>;
+}) as z.ZodMiniType<RateLimitOptions<never>>;
 
-const change: z.ZodType<RateLimitChange> = z.strictObject(rate) as z.ZodType<RateLimitChange>;
+const change: z.ZodMiniType<RateLimitChange> = z.strictObject(rate) as z.ZodMiniType<RateLimitChange>;
 
 /** @throws OxbowError `invalid_options` */
 export function parseRateLimitChange(given: unknown, what: string): RateLimit {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { Capability } from './capability.ts';
 import { FOLLOWER_DELAY_MS, keyOption, type Uniqueness } from './uniqueness.ts';
@@ -13,7 +13,7 @@ export interface ThrottleOptions<Input> {
 
 export const throttle: Capability<ThrottleOptions<never>, Uniqueness> = {
   option: 'throttle',
-  schema: z.strictObject({ key: keyOption.optional(), per: durationOption }) as z.ZodType<ThrottleOptions<never>>,
+  schema: z.strictObject({ key: z.optional(keyOption), per: durationOption }) as z.ZodMiniType<ThrottleOptions<never>>,
   resolve: ({ key, per }, task) => ({
     option: 'throttle',
     key,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { HardTimeLimitError, OxbowError, SoftTimeLimitError } from '../errors.ts';
 import type { TimeLimits } from '../task/definition.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
@@ -14,11 +14,11 @@ export interface TimeLimitOptions {
 /** What a Node timer can wait: 24.8 days. */
 const MAX_LIMIT_MS = 2 ** 31 - 1;
 
-/** The task option `timeout`: a hard limit, or both. */
-export const timeoutOption: z.ZodType<Duration | TimeLimitOptions> = z.union(
-  [durationOption, z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() })],
+/** @internal The task option `timeout`: a hard limit, or both. */
+export const timeoutOption: z.ZodMiniType<Duration | TimeLimitOptions> = z.union(
+  [durationOption, z.strictObject({ soft: z.optional(durationOption), hard: z.optional(durationOption) })],
   "must be a duration like '30s', or { soft, hard }",
-) as z.ZodType<Duration | TimeLimitOptions>;
+) as z.ZodMiniType<Duration | TimeLimitOptions>;
 
 /** @throws OxbowError `invalid_options`: no limit at all, one of 0 or of more than 24 days, soft not below hard */
 export function resolveTimeLimits(option: Duration | TimeLimitOptions | undefined, task: string): TimeLimits | undefined {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
 import type { Capability } from './capability.ts';
@@ -29,11 +29,11 @@ const CONFLICTS = { skip: 'keep', reject: 'keep', replace: 'replace', runAfter: 
 export const unique: Capability<UniqueOptions<never>, Uniqueness> = {
   option: 'unique',
   schema: z.strictObject({
-    key: keyOption.optional(),
-    until: z.enum(['started', 'finished', 'expired']).optional(),
-    ttl: durationOption.optional(),
-    onConflict: z.enum(['skip', 'reject', 'replace', 'runAfter']).optional(),
-  }) as z.ZodType<UniqueOptions<never>>,
+    key: z.optional(keyOption),
+    until: z.optional(z.enum(['started', 'finished', 'expired'])),
+    ttl: z.optional(durationOption),
+    onConflict: z.optional(z.enum(['skip', 'reject', 'replace', 'runAfter'])),
+  }) as z.ZodMiniType<UniqueOptions<never>>,
   resolve: ({ key, until = 'finished', ttl, onConflict = 'skip' }, task) => {
     if (until === 'expired' && ttl === undefined)
       throw new OxbowError('invalid_options', `task "${task}": unique.until is 'expired', so it needs unique.ttl.`);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { UniqueRule } from '../engine/engine.ts';
 import { OxbowError } from '../errors.ts';
 import type { TaskDefinition } from '../task/definition.ts';
@@ -15,7 +15,8 @@ export interface Uniqueness {
   readonly delayMs: number | undefined;
 }
 
-export const keyOption: z.ZodType<(input: never) => string> = z.custom<(input: never) => string>(
+/** @internal The option `key`: what makes two jobs the same. */
+export const keyOption: z.ZodMiniType<(input: never) => string> = z.custom<(input: never) => string>(
   (value) => typeof value === 'function',
   'must be a function of the input',
 );

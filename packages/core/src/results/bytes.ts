@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { ReadableStream } from 'node:stream/web';
 import { SerializationError } from '../errors.ts';
 
 /** What a task returns as bytes: a Buffer, or a stream of them. */
@@ -14,7 +13,9 @@ export function isBytes(value: unknown): value is Bytes {
 
 /** Nobody reads it, or reads on. */
 export function discard(bytes: Bytes): void {
+  if (bytes instanceof Uint8Array) return;
   if (bytes instanceof Readable) bytes.destroy();
+  // The global: Node loads its half a megabyte when it is first named.
   else if (bytes instanceof ReadableStream && !bytes.locked) bytes.cancel().catch(() => undefined);
 }
 

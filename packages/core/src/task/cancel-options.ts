@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { parseOptions } from './options.ts';
 
 export interface CancelOptions {
@@ -13,10 +13,10 @@ export interface CancelOptions {
 
 const MAX_REASON = 500;
 
-const cancelOptions: z.ZodType<CancelOptions> = z.strictObject({
-  reason: z.string().optional(),
-  terminate: z.boolean().optional(),
-}) as z.ZodType<CancelOptions>;
+const cancelOptions: z.ZodMiniType<CancelOptions> = z.strictObject({
+  reason: z.optional(z.string()),
+  terminate: z.optional(z.boolean()),
+}) as z.ZodMiniType<CancelOptions>;
 
 /** @param otherwise - the reason when none is given. @throws OxbowError `invalid_options` */
 export function parseCancelOptions(given: unknown, otherwise: string): { readonly reason: string; readonly terminate?: true } {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 
 /** Milliseconds as a number, or a number with a unit: `'250ms'`, `'20s'`, `'5m'`, `'24h'`, `'7d'`. */
@@ -35,8 +35,8 @@ function fromText(text: unknown): number {
   return groups === undefined ? Number.NaN : Number(groups['amount']) * UNIT_MS[groups['unit'] as keyof typeof UNIT_MS];
 }
 
-/** A duration among options; its text is read by {@link parseDuration}. */
-export const durationOption: z.ZodType<Duration> = z.custom<Duration>(
+/** @internal A duration among options; its text is read by {@link parseDuration}. */
+export const durationOption: z.ZodMiniType<Duration> = z.custom<Duration>(
   (value) => typeof value === 'number' || typeof value === 'string',
   "must be a duration like 500 (ms) or '5s'",
 );

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 
 /**
  * The wire format, version 1: what Oxbow writes into a BullMQ job's `data`.
@@ -86,53 +86,57 @@ export type Decoded =
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
-const text = z
-  .string()
-  .optional()
-  .transform((given) => given);
+const text = z.pipe(
+  z.optional(z.string()),
+  z.transform((given) => given),
+);
 
-const failureRecord: z.ZodType<FailureRecord> = z.lazy(() =>
+const failureRecord: z.ZodMiniType<FailureRecord> = z.lazy(() =>
   z.object({
     name: z.string(),
     message: z.string(),
     code: text,
     stack: text,
-    cause: failureRecord.optional().transform((cause) => cause),
+    cause: z.pipe(
+      z.optional(failureRecord),
+      z.transform((cause) => cause),
+    ),
   }),
 );
 
 const wire = z.object({
   $ox: z.literal(ENVELOPE_VERSION),
-  in: z.unknown().optional(),
-  h: z.record(z.string(), z.string()).optional(),
-  x: z.number().optional(),
-  c: z.unknown().optional(),
-  k: z.unknown().optional(),
-  o: z.object({ id: z.string(), first: text }).optional().catch(undefined),
-  f: z
-    .object({
+  in: z.optional(z.unknown()),
+  h: z.optional(z.record(z.string(), z.string())),
+  x: z.optional(z.number()),
+  c: z.optional(z.unknown()),
+  k: z.optional(z.unknown()),
+  // oxlint-disable-next-line promise/valid-params -- no promise
+  o: z.catch(z.optional(z.object({ id: z.string(), first: text })), undefined),
+  f: z.optional(
+    z.object({
       error: failureRecord,
-      end: z
-        .enum(['cancelled', 'expired'])
-        .optional()
-        .transform((end) => end),
+      end: z.pipe(
+        z.optional(z.enum(['cancelled', 'expired'])),
+        z.transform((end) => end),
+      ),
       attemptsMade: z.number(),
       stalledCounter: z.number(),
       worker: text,
-      origins: z
-        .array(
+      origins: z.optional(
+        z.array(
           z.object({
             node: z.number(),
             id: z.string(),
             task: z.string(),
             error: z.object({ name: z.string(), message: z.string(), code: text }),
-            via: z.array(z.number()).optional(),
-            inner: z.number().optional(),
+            via: z.optional(z.array(z.number())),
+            inner: z.optional(z.number()),
           }),
-        )
-        .optional(),
-    })
-    .optional(),
+        ),
+      ),
+    }),
+  ),
 });
 
 /** JSON text of an envelope around input that is JSON text already; undefined when there is none. */

@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { parseOptions } from './options.ts';
 
 const schema = z.strictObject({
-  delay: z.number().optional(),
-  queues: z.record(z.string(), z.strictObject({ priorities: z.boolean().optional() })).optional(),
-  retry: z
-    .strictObject({
-      attempts: z.int().min(1).max(100).optional(),
-      backoff: z
-        .union([
+  delay: z.optional(z.number()),
+  queues: z.optional(z.record(z.string(), z.strictObject({ priorities: z.optional(z.boolean()) }))),
+  retry: z.optional(
+    z.strictObject({
+      attempts: z.optional(z.int().check(z.gte(1), z.lte(100))),
+      backoff: z.optional(
+        z.union([
           z.custom<() => void>((value) => typeof value === 'function', 'must be a function'),
-          z.strictObject({ jitter: z.enum(['full', 'none']).optional() }),
-        ])
-        .optional(),
-    })
-    .optional(),
+          z.strictObject({ jitter: z.optional(z.enum(['full', 'none'])) }),
+        ]),
+      ),
+    }),
+  ),
 });
 
 function message(options: unknown): string {

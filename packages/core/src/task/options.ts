@@ -1,13 +1,17 @@
 import { distance } from 'fastest-levenshtein';
-import type { z } from 'zod';
+import { en } from 'zod/locales';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
+
+/** Given to each call: zod's own settings belong to the user's schemas. */
+const inEnglish = { error: en().localeError };
 
 /**
  * Options as the schema reads them.
  * @throws OxbowError `invalid_options` naming `what` and the option; an unknown one comes with a suggestion.
  */
-export function parseOptions<T>(schema: z.ZodType<T>, options: unknown, what: string): T {
-  const result = schema.safeParse(options);
+export function parseOptions<T>(schema: z.ZodMiniType<T>, options: unknown, what: string): T {
+  const result = z.safeParse(schema, options, inEnglish);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   if (issue?.code === 'unrecognized_keys') throw unknownOption(issue.keys[0] ?? '', what, issue.path, known(schema, issue.path));
@@ -30,24 +34,27 @@ export function unknownOption(key: string, what: string, path: readonly Property
 
 /** What this file reads of zod's schemas. */
 interface Node {
-  readonly unwrap?: () => Node;
-  readonly shape?: Readonly<Record<string, Node>>;
-  /** Of a union. */
-  readonly options?: readonly Node[];
-  /** Of a record. */
-  readonly valueType?: Node;
+  readonly def: {
+    /** Of one that is optional. */
+    readonly innerType?: Node;
+    readonly shape?: Readonly<Record<string, Node>>;
+    /** Of a union. */
+    readonly options?: readonly Node[];
+    /** Of a record. */
+    readonly valueType?: Node;
+  };
 }
 
 /** Keys of the object schema at `path`. */
 function known(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
   let at = unwrap(schema as Node);
-  for (const segment of path) at = unwrap(at?.valueType ?? at?.shape?.[segment as string]);
-  return Object.keys(at?.shape ?? {});
+  for (const segment of path) at = unwrap(at?.def.valueType ?? at?.def.shape?.[segment as string]);
+  return Object.keys(at?.def.shape ?? {});
 }
 
 /** Without `optional`; of a union the one that is an object. */
 function unwrap(schema: Node | undefined): Node | undefined {
   let at = schema;
-  while (typeof at?.unwrap === 'function') at = at.unwrap();
-  return at?.options?.map(unwrap).find((option) => option?.shape !== undefined) ?? at;
+  while (at?.def.innerType !== undefined) at = at.def.innerType;
+  return at?.def.options?.map(unwrap).find((option) => option?.def.shape !== undefined) ?? at;
 }

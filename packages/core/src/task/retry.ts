@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { durationOption, MAX_DURATION_MS, parseDuration, type Duration } from './duration.ts';
 
@@ -47,22 +47,23 @@ export const MAX_ATTEMPTS = 100;
 
 const matcher = z.custom<ErrorMatcher>((value) => typeof value === 'string' || isClass(value), 'must be error classes, names or codes');
 
-export const retryOptions: z.ZodType<RetryOptions> = z.strictObject({
-  attempts: z.int().min(1).max(MAX_ATTEMPTS).optional(),
-  backoff: z
-    .union([
+/** @internal */
+export const retryOptions: z.ZodMiniType<RetryOptions> = z.strictObject({
+  attempts: z.optional(z.int().check(z.gte(1), z.lte(MAX_ATTEMPTS))),
+  backoff: z.optional(
+    z.union([
       z.custom<CustomBackoff>((value) => typeof value === 'function', 'must be options or a function'),
       z.strictObject({
-        type: z.enum(['exponential', 'fixed']).optional(),
-        delay: durationOption.optional(),
-        max: durationOption.optional(),
-        jitter: z.enum(['full', 'equal', 'none']).optional(),
+        type: z.optional(z.enum(['exponential', 'fixed'])),
+        delay: z.optional(durationOption),
+        max: z.optional(durationOption),
+        jitter: z.optional(z.enum(['full', 'equal', 'none'])),
       }),
-    ])
-    .optional(),
-  on: z.array(matcher).optional(),
-  never: z.array(matcher).optional(),
-}) as z.ZodType<RetryOptions>;
+    ]),
+  ),
+  on: z.optional(z.array(matcher)),
+  never: z.optional(z.array(matcher)),
+}) as z.ZodMiniType<RetryOptions>;
 
 /**
  * Thrown by a handler: retry, but not before `when` (a Date, or a duration from now), e.g. from a Retry-After header.

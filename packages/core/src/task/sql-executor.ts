@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 
 /**
@@ -9,8 +9,8 @@ export interface SqlExecutor {
   query(text: string, params: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-/** The `tx` of an enqueue. */
-export const executorOption: z.ZodType<SqlExecutor> = z.custom<SqlExecutor>(
+/** @internal The `tx` of an enqueue. */
+export const executorOption: z.ZodMiniType<SqlExecutor> = z.custom<SqlExecutor>(
   (value) => typeof (value as Partial<SqlExecutor> | null | undefined)?.query === 'function',
   'takes what has query(text, params): a pg client inside a transaction, or the tx of app.transaction()',
 );

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { OxbowError } from '../errors.ts';
 import { resolveLimit } from '../policies/time-limits.ts';
 import { durationOption, parseDuration, type Duration } from '../task/duration.ts';
@@ -91,17 +91,22 @@ const MAX_WEIGHT = 1000;
 const fn = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 
 const workerOptions = z.strictObject({
-  queues: z.record(z.string(), z.int().min(1).max(1000)).optional(),
-  pool: z.strictObject({ slots: z.int().min(1).max(1000), queues: z.record(z.string(), z.number().positive().max(MAX_WEIGHT)) }).optional(),
-  tasks: z.array(z.string()).optional(),
-  startup: fn.optional(),
-  startupTimeout: durationOption.optional(),
-  shutdown: fn.optional(),
-  shutdownTimeout: durationOption.optional(),
-  drain: z.strictObject({ soft: durationOption.optional(), hard: durationOption.optional() }).optional(),
-  lockDuration: durationOption.optional(),
-  lockRenewal: z.enum(['thread', 'main']).optional(),
-  maxBlocked: durationOption.optional(),
+  queues: z.optional(z.record(z.string(), z.int().check(z.gte(1), z.lte(1000)))),
+  pool: z.optional(
+    z.strictObject({
+      slots: z.int().check(z.gte(1), z.lte(1000)),
+      queues: z.record(z.string(), z.number().check(z.positive(), z.lte(MAX_WEIGHT))),
+    }),
+  ),
+  tasks: z.optional(z.array(z.string())),
+  startup: z.optional(fn),
+  startupTimeout: z.optional(durationOption),
+  shutdown: z.optional(fn),
+  shutdownTimeout: z.optional(durationOption),
+  drain: z.optional(z.strictObject({ soft: z.optional(durationOption), hard: z.optional(durationOption) })),
+  lockDuration: z.optional(durationOption),
+  lockRenewal: z.optional(z.enum(['thread', 'main'])),
+  maxBlocked: z.optional(durationOption),
 });
 
 /**
