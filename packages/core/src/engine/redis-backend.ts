@@ -79,7 +79,7 @@ export class LeanRedisBackend extends RedisQueueBackend {
   ): ReturnType<RedisQueueBackend['moveToCompletedArgs']> {
     const finishing = this.#completions.of({
       job,
-      value: value as string,
+      value: value as string | undefined,
       remove: this.#completedRetention.due(remove ?? this.#workerOptions.removeOnComplete),
       token,
       timestamp: Date.now(),

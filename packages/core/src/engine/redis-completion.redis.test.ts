@@ -9,7 +9,7 @@ const keeps = [undefined, { count: 3 }, { count: 7, age: 60 }] as const;
 const completion = fc.record({
   id: fc.string({ minLength: 1 }),
   token: fc.constantFrom('a:1', 'a:2', 'b:1'),
-  value: fc.json(),
+  value: fc.option(fc.json(), { nil: undefined }),
   fetchNext: fc.boolean(),
   remove: fc.constantFrom(true, false, ...keeps),
   attempts: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),

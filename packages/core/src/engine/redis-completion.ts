@@ -10,7 +10,8 @@ const MOST_TOKENS = 1000;
 
 interface Completion {
   readonly job: MinimalJob;
-  readonly value: string;
+  /** JSON; undefined for no value. */
+  readonly value: string | undefined;
   readonly remove: boolean | number | KeepJobs;
   readonly token: string;
   readonly timestamp: number;
@@ -53,7 +54,7 @@ export class Completions {
     finishing[PLACE.job] = this.#toKey(id);
     finishing[PLACE.id] = id;
     finishing[PLACE.timestamp] = completion.timestamp;
-    finishing[PLACE.value] = completion.value;
+    finishing[PLACE.value] = completion.value ?? 'null';
     finishing[PLACE.fetchNext] = completion.fetchNext ? 1 : 0;
     return finishing;
   }

@@ -111,7 +111,6 @@ export interface IsolatedChildren {
   lease(isolation: Isolation, attempt: Attempt): Promise<IsolatedHandler>;
 }
 
-
 export type Next = (attempt: Attempt) => Promise<Outcome>;
 
 /** Returns an outcome of its own or what `next` gives. */
