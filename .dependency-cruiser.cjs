@@ -1,14 +1,14 @@
 /** Who may import whom; CONTRIBUTING.md has the picture. Tests may import anything, and nothing imports a test. */
 const tests = '\\.(test|test-d|contract)\\.ts$|/testing/';
 const src = '^packages/core/src/';
-const small = ['crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$', 'version\\.ts$'];
+const small = ['in-flight\\.ts$', 'crashpoint\\.ts$', 'log\\.ts$', 'signals\\.ts$', 'version\\.ts$'];
 const port = 'engine/engine\\.ts$';
 const below = ['task/', 'fleet/', 'canvas/', 'store/', 'results/', 'policies/', 'execution/', 'isolation/', 'client/', 'worker/'];
 
 /** Room → what it may import of core, besides itself. Everything else is refused. */
 const rooms = {
   errors: { at: 'errors\\.ts$', may: [] },
-  small: { at: '(crashpoint|log|signals|version)\\.ts$', may: ['errors\\.ts$', ...small] },
+  small: { at: '(crashpoint|in-flight|log|signals|version)\\.ts$', may: ['errors\\.ts$', ...small] },
   task: { at: 'task/', may: ['errors\\.ts$'] },
   canvas: { at: 'canvas/', may: ['errors\\.ts$', 'task/'] },
   store: { at: 'store/', may: ['errors\\.ts$', 'task/', port] },

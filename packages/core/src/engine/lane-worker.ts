@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WaitingChildrenError, WaitingError, Worker, type IQueueBackend, type Job, type JobJson, type KeepJobs, type Span } from 'bullmq';
-import { InFlight } from './in-flight.ts';
+import { InFlight } from '../in-flight.ts';
 import { FollowUpRefused } from './follow-up.ts';
 import type { LostFetches } from './lost-fetches.ts';
 import type { LaneGuard } from './renewal-thread.ts';

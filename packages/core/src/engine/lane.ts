@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { DelayedError, WaitingError, type Job, type WorkerOptions } from 'bullmq';
 import { EngineUnavailableError } from '../errors.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight } from '../in-flight.ts';
 import type { Driver } from './driver.ts';
 import type { ActiveJob, JobPlace, Lane, LaneOptions, LanePulse, Verdict } from './engine.ts';
 import { setFollowUp } from './follow-up.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as repliesRead, setTimeout as wait } from 'node:timers/promises';
-import { InFlight } from './in-flight.ts';
+import { InFlight } from '../in-flight.ts';
 import type { ActiveJobs, LockedJob } from './active-jobs.ts';
 
 /** The second look is for a server that carries out later what it got on the connection that was lost. */

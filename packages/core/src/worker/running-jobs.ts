@@ -2,7 +2,7 @@ import { crashpoint } from '../crashpoint.ts';
 import type { JobPlace, Lane } from '../engine/engine.ts';
 import type { Attempt } from '../execution/attempt.ts';
 import { endAttempt } from '../execution/handler-run.ts';
-import { InFlight } from '../engine/in-flight.ts';
+import { InFlight } from '../in-flight.ts';
 import { toError, type Cancellations } from '../policies/cancellation.ts';
 import { isAtMostOnce } from '../policies/delivery.ts';
 import { publicId } from '../task/id.ts';
