@@ -56,7 +56,11 @@ export class BullEngine implements Engine {
     this.laneSize = driver.laneSize;
     this.feed = new BroadcastFeed(driver.feed);
     this.storeServer = guarded(driver.storeServer, (call) => this.#write(call));
-    this.transactions = driver.transactions && whenReady(driver.transactions, () => this.#ready());
+    this.transactions =
+      driver.transactions &&
+      whenReady(driver.transactions, async () => {
+        await this.#ready();
+      });
   }
 
   get connected(): boolean | undefined {
@@ -187,17 +191,20 @@ export class BullEngine implements Engine {
     await this.#driver.close();
   }
 
-  async #ready(): Promise<void> {
-    if (!this.#opened || this.#closing !== undefined) await this.open();
+  /** Undefined when it is: calls are sent at once then, so that the server begins while the caller makes the next one. */
+  #ready(): Promise<unknown> | undefined {
+    return this.#opened && this.#closing === undefined ? undefined : this.open();
   }
 
   async #read<T>(call: () => Promise<T>): Promise<T> {
-    await this.#ready();
+    const opening = this.#ready();
+    if (opening !== undefined) await opening;
     return this.#driver.guard(call);
   }
 
   async #write<T>(call: () => Promise<T>): Promise<T> {
-    await this.#ready();
+    const opening = this.#ready();
+    if (opening !== undefined) await opening;
     try {
       return await this.#driver.guard(call);
     } catch (error) {

@@ -46,6 +46,8 @@ export class LeanRedisBackend extends RedisQueueBackend {
     (id) => this.toKey(id),
   );
   #followUp: RedisFollowUp | undefined;
+  /** The client, once BullMQ has given it its scripts. */
+  #loaded: Parameters<RedisQueueBackend['addJobToTransaction']>[0] | undefined;
 
   constructor(
     { clients, prefix }: { readonly clients: readonly [Redis, ...Redis[]]; readonly prefix: string },
@@ -55,6 +57,12 @@ export class LeanRedisBackend extends RedisQueueBackend {
     this.#prefix = prefix;
     this.clients = clients;
     this.#client = clients[0];
+  }
+
+  /** As BullMQ does it, which waits at every job for the connection that it was given. */
+  override async addJob(...add: Parameters<RedisQueueBackend['addJob']>): Promise<string> {
+    this.#loaded ??= await this['queue'].client;
+    return this.addJobToTransaction(this.#loaded, ...add);
   }
 
   override execCommand(...[client, name, args]: Parameters<Exec>): ReturnType<Exec> {
