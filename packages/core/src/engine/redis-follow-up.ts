@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { FollowUp } from './follow-up.ts';
 import { ADD_FLOW, toFlowArguments } from './redis-flow.ts';
-import { ScriptCalls, type ScriptArgument } from './script-call.ts';
+import { RedisScript } from './redis-script.ts';
+import type { ScriptArgument } from './script-call.ts';
 
 /** BullMQ's moveToFinished has so many keys and arguments. */
 const KEYS = 14;
@@ -37,28 +37,20 @@ ${lua}`;
 
 /** Completes jobs and adds what follows them, in one script. */
 export class RedisFollowUp {
-  readonly #lua: string;
-  readonly #calls: ScriptCalls;
+  readonly #script: RedisScript;
 
   /** @param lua - BullMQ's moveToFinished. */
   constructor(lua: string) {
-    this.#lua = withFlow(lua);
-    const sha = createHash('sha1').update(this.#lua).digest('hex');
-    this.#calls = new ScriptCalls({ sha, numberOfKeys: KEYS + 1 });
+    this.#script = new RedisScript(withFlow(lua), KEYS + 1);
   }
 
   /**
    * @param args - of moveToFinished, keys first.
    * @param prefix - what the keys of all queues begin with.
    */
-  async finish(client: Redis, args: readonly ScriptArgument[], { flow, unless }: FollowUp, prefix: string): Promise<unknown> {
+  finish(client: Redis, args: readonly ScriptArgument[], { flow, unless }: FollowUp, prefix: string): Promise<unknown> {
     const own = [...args.slice(KEYS), ...Array.from({ length: KEYS + ARGUMENTS - args.length }, () => '')];
     const all = [...args.slice(0, KEYS), prefix, ...own, unless, ...toFlowArguments(prefix, flow)];
-    try {
-      return await this.#calls.send(client, all);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return client.eval(this.#lua, KEYS + 1, ...all.map((arg) => arg ?? ''));
-    }
+    return this.#script.run(client, all);
   }
 }

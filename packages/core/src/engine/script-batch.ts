@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { RedisScript } from './redis-script.ts';
 import { isRefusal } from './refusal.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
 
@@ -58,19 +58,17 @@ return replies`;
  */
 export class ScriptBatch {
   readonly #client: Redis;
-  readonly #lua: string;
   readonly #keys: number;
   readonly #alone: ScriptCalls;
-  readonly #together: ScriptCalls;
+  readonly #together: RedisScript;
   #waiting: Waiting[] = [];
   #characters = 0;
 
   constructor(client: Redis, script: Script & { readonly lua: string }) {
     this.#client = client;
     this.#keys = script.numberOfKeys;
-    this.#lua = repeated(script.lua);
     this.#alone = new ScriptCalls(script);
-    this.#together = new ScriptCalls({ sha: createHash('sha1').update(this.#lua).digest('hex'), numberOfKeys: script.numberOfKeys });
+    this.#together = new RedisScript(repeated(script.lua), script.numberOfKeys);
   }
 
   /** Rejects with the server's error, NOSCRIPT among them; arguments are in no error. */
@@ -100,7 +98,7 @@ export class ScriptBatch {
 
   async #sendTogether(waiting: readonly Waiting[], merged: Arguments): Promise<void> {
     try {
-      const replies = await this.#call(merged);
+      const replies = (await this.#together.run(this.#client, merged)) as readonly unknown[];
       for (const [i, one] of waiting.entries()) {
         const reply = replies[i];
         if (!(reply instanceof Error)) one.resolve(reply);
@@ -110,15 +108,6 @@ export class ScriptBatch {
       }
     } catch (error) {
       for (const { reject } of waiting) reject(error);
-    }
-  }
-
-  async #call(merged: Arguments): Promise<readonly unknown[]> {
-    try {
-      return (await this.#together.send(this.#client, merged)) as readonly unknown[];
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.#client.eval(this.#lua, this.#keys, ...merged.map((arg) => arg ?? ''))) as readonly unknown[];
     }
   }
 
