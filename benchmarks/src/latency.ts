@@ -5,11 +5,13 @@ import { rawSite } from './raw-side.ts';
 import type { SideName } from './sides.ts';
 
 const GIVEN_UP_MS = 10_000;
+/** Until then V8 compiles, and the slowest calls of both sides are its. */
+const WARM_UP = 5000;
 
 /** One call at a time: from enqueue to its result, with the worker in another process. */
 export async function latency(side: SideName, url: string, app: string, calls: number): Promise<Readonly<Record<string, number>>> {
   const { call, close } = side === 'oxbow' ? oxbowCaller(url, app) : await rawCaller(url, app);
-  const warmUp = Math.min(500, calls);
+  const warmUp = Math.min(WARM_UP, calls);
   for (let n = 0; n < warmUp; n += 1) await call(n);
   const times: number[] = [];
   for (let n = 0; n < calls; n += 1) {

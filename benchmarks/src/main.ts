@@ -64,7 +64,7 @@ const CASES: readonly Case[] = [
   { name: 'enqueue-callers', size: 40_000, postgres: 8000, compare: rate('≥ 1.0') },
   {
     name: 'latency',
-    size: 3000,
+    size: 5000,
     postgres: 1000,
     given: 'worker',
     compare: [

@@ -5,7 +5,7 @@ export type FinishArguments = (string | number | boolean | Buffer)[];
 
 const PLACE = { job: 11, id: 14, timestamp: 15, value: 17, fetchNext: 19 } as const;
 const POLICIES = ['failParentOnFailure', 'continueParentOnFailure', 'ignoreDependencyOnFailure', 'removeDependencyOnFailure'] as const;
-/** Tokens are made anew whenever a lane has waited. */
+/** Tokens are made anew whenever a lane has waited: most of an idle worker's are used once. */
 const MOST_TOKENS = 1000;
 
 interface Completion {
@@ -31,7 +31,8 @@ interface Known {
 export class Completions {
   readonly #make: (completion: Completion) => FinishArguments;
   readonly #toKey: (id: string) => string;
-  readonly #known = new Map<string, Known>();
+  /** Undefined for a token that was used once. */
+  #known = new Map<string, Known | undefined>();
 
   /** @param make - makes them as BullMQ does. */
   constructor(make: (completion: Completion) => FinishArguments, toKey: (id: string) => string) {
@@ -45,8 +46,8 @@ export class Completions {
     const known = this.#known.get(token);
     if (known === undefined || known.remove !== remove || known.attempts !== job.opts.attempts) {
       const finishing = this.#make(completion);
-      if (this.#known.size >= MOST_TOKENS) this.#known.clear();
-      this.#known.set(token, { remove, attempts: job.opts.attempts, finishing });
+      if (this.#known.size >= MOST_TOKENS) this.#known = new Map();
+      this.#known.set(token, this.#known.has(token) ? { remove, attempts: job.opts.attempts, finishing } : undefined);
       return finishing;
     }
     const id = job.id ?? '';

@@ -27,7 +27,7 @@ export class ScriptCalls {
 
   /** Sends one call. Rejects with the server's error, NOSCRIPT among them; arguments are in no error. */
   send(client: Redis, args: readonly ScriptArgument[]): Promise<unknown> {
-    const command = new ScriptCall(() => this.encode(args));
+    const command = new ScriptCall(this.encode(args));
     void client.sendCommand(command);
     return command.promise as Promise<unknown>;
   }
@@ -90,17 +90,17 @@ export class ScriptCalls {
   }
 }
 
-/** Written anew when ioredis sends it again on a new connection. */
+/** It holds bytes and not the arguments: collections find a command, and all that it holds, alive for longer than it is (docs/decisions/0026-collections.md). */
 class ScriptCall extends Command {
-  readonly #encode: () => Buffer;
+  readonly #bytes: Buffer;
 
-  constructor(encode: () => Buffer) {
+  constructor(bytes: Buffer) {
     super('evalsha', [], { replyEncoding: 'utf8' });
-    this.#encode = encode;
+    this.#bytes = bytes;
   }
 
   override toWritable(): Buffer {
-    return this.#encode();
+    return this.#bytes;
   }
 }
 
