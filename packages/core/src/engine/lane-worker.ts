@@ -55,7 +55,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     return this.#total - (this.#waits ? 1 : 0);
   }
 
-  /** The last fetch has brought a job, and nothing keeps it from another. A wait shows what comes after the last job of a queue; who has no slot for one does not know. */
+  /** The last fetch has brought a job, and nothing keeps it from another. When it was the queue's last, a wait shows the next: without a slot for one there is none. */
   get hungry(): boolean {
     return this.fetches && !this['drained'] && !(this.#last && this.#waits);
   }

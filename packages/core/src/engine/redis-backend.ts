@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { FollowUpRefused, followUpOf, type FollowUp } from './follow-up.ts';
@@ -130,6 +131,12 @@ export class LeanRedisBackend extends RedisQueueBackend {
   /** True once for the job that was brought last, when nothing was left to fetch then. */
   wasLast(id: string): boolean {
     return this.#last.was(id);
+  }
+
+  /** A wait begins when a job was the last one: the end of a short job goes to the server before it. */
+  override async waitForJob(blockTimeout: number): ReturnType<RedisQueueBackend['waitForJob']> {
+    await turn();
+    return super.waitForJob(blockTimeout);
   }
 
   activeJobs(): RedisActiveJobs {
