@@ -107,6 +107,8 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
     if ((this.#fetched || this.#last) && !this['drained'] && this['waiting'] === null) {
       this['drained'] = this.#last;
       this.#fetched = false;
+      // No fetch follows whose answer would tell that it is not hungry any more.
+      if (this.#last) this.#onSlots?.();
       return NO_JOB;
     }
     this.#lighten();
@@ -128,6 +130,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
     } finally {
+      // While `hungry` still knows that the wait is over.
       this.#onSlots?.();
       this.#takesAfterWait -= waited;
     }
