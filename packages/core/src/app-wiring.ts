@@ -8,6 +8,7 @@ import { priorityOf, type EnqueueSettings } from './client/enqueue.ts';
 import { Fleet } from './client/fleet.ts';
 import type { HandleSource } from './client/handle.ts';
 import { Task } from './client/task.ts';
+import { ToldEnds } from './client/told-ends.ts';
 import { Watcher } from './client/watcher.ts';
 import type { Engine } from './engine/engine.ts';
 import type { CanvasRuntime } from './execution/canvas-runtime.ts';
@@ -49,7 +50,16 @@ export function wire({ settings, engine, stores, signals, policies, tasks, close
   const flows = new FlowAdder({ engine, signals, policies, limits, optionsOf: (name) => tasks.get(name)?.extra ?? {} });
   const results = new StoredResults(settings.name, settings.results?.store, signals);
   const { retention, deadLetters } = stores;
-  const handles: HandleSource = { engine, retention, deadLetters, flows, watcher: new Watcher(engine), results, closed };
+  const handles: HandleSource = {
+    engine,
+    retention,
+    deadLetters,
+    flows,
+    watcher: new Watcher(engine),
+    toldEnds: new ToldEnds(engine.replies),
+    results,
+    closed,
+  };
   const compile: CompileSettings = {
     task: (name) => tasks.facts(name),
     priority: (queue, priority) => priorityOf(priority, queue, queues.get(queue)),

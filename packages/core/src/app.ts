@@ -344,6 +344,7 @@ export class App<Deps = unknown, Extra extends object = object> {
     await this.#background.close();
     this.#closed.abort(new OxbowError('closed', `App "${this.name}" has been closed.`));
     this.#wiring.handles.watcher.close();
+    this.#wiring.handles.toldEnds.close();
     this.#eviction.stop();
     await this.#engine.close();
     this.#phase = 'closed';

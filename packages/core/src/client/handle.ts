@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import type { Addition, Engine, JobEvent, StoredJob } from '../engine/engine.ts';
-import { EngineUnavailableError, OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
+import type { Engine, StoredJob } from '../engine/engine.ts';
+import { OxbowError, ResultTimeoutError, TaskFailedError } from '../errors.ts';
 import { fromFailureRecord } from '../execution/failure.ts';
 import type { FlowAdder } from '../execution/flow-adder.ts';
 import { assertOutsideTask } from '../execution/running.ts';
@@ -18,8 +18,8 @@ import { changesOf } from './changes.ts';
 import type { Replay } from './idempotent-add.ts';
 import { forget } from './forget.ts';
 import { whyGone } from './gone.ts';
-import { toJobStatus, toTaskFailed, type JobStatus } from './status.ts';
-import type { Watcher } from './watcher.ts';
+import { ResultWait, type Awaited, type WaitSource } from './result-wait.ts';
+import { toJobStatus, type JobStatus } from './status.ts';
 
 export interface ResultOptions {
   /** Rejects with ResultTimeoutError after this; the job goes on. @defaultValue waits as long as the job takes */
@@ -34,25 +34,18 @@ const resultOptions: z.ZodMiniType<ResultOptions> = z.strictObject({
 }) as z.ZodMiniType<ResultOptions>;
 
 /** What handles of one app share. */
-export interface HandleSource {
+export interface HandleSource extends WaitSource {
   readonly engine: Engine;
   readonly retention: RetentionStore;
   readonly flows: FlowAdder;
-  readonly watcher: Watcher;
   readonly results: StoredResults;
   readonly deadLetters: Pick<DeadLetterStore, 'forget'>;
-  /** Rejects every wait when the app closes. */
-  readonly closed: AbortSignal;
 }
 
 /** What the process that added a job knows of it. */
-export interface Added {
-  /** The watcher's, from before the job was added; without one the job is looked up first. */
-  readonly mark?: number | undefined;
+export interface Added extends Awaited {
   readonly created?: boolean;
   readonly replay?: Replay | undefined;
-  /** Of a job that was added inside a transaction. */
-  readonly addition?: Addition | undefined;
 }
 
 /** A job, from any process. It holds no resources. */
@@ -66,7 +59,7 @@ export class JobHandle<Result = unknown> {
   readonly #source: HandleSource;
   readonly #queue: string;
   readonly #jobId: string;
-  readonly #added: Added;
+  #added: Added;
 
   /** @internal */
   constructor(source: HandleSource, queue: string, jobId: string, added: Added = {}) {
@@ -119,6 +112,7 @@ export class JobHandle<Result = unknown> {
     signal?.throwIfAborted();
     return new Promise<Got>((resolve, reject) => {
       const wait = new ResultWait(this.#source, this.#queue, this.#jobId, this.#added, () => this.#findWhenVisible());
+      if (this.#added.isTold === true) this.#added = { ...this.#added, isTold: false };
       const stop = (reason: Error): void => {
         wait.stop(reason);
         reject(reason);
@@ -218,88 +212,5 @@ export class JobHandle<Result = unknown> {
 
   #gone(): Promise<OxbowError> {
     return whyGone(this.#source.retention, { queue: this.#queue, id: this.#jobId }, 'job');
-  }
-}
-
-/** One wait for one result. */
-class ResultWait {
-  readonly #source: HandleSource;
-  readonly #queue: string;
-  readonly #jobId: string;
-  readonly #added: Added;
-  readonly #find: () => Promise<StoredJob | undefined>;
-  #resolve: (value: unknown) => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
-  readonly #done: Promise<unknown>;
-  #seen = false;
-  #isOver = false;
-
-  constructor(source: HandleSource, queue: string, jobId: string, added: Added, find: () => Promise<StoredJob | undefined>) {
-    this.#added = added;
-    this.#source = source;
-    this.#queue = queue;
-    this.#jobId = jobId;
-    this.#find = find;
-    this.#done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#done.catch(() => undefined);
-  }
-
-  stop(error: unknown): void {
-    this.#reject(error);
-  }
-
-  async run(): Promise<unknown> {
-    const { closed, watcher } = this.#source;
-    closed.throwIfAborted();
-    const onDoubt = (): void => (closed.aborted ? this.stop(closed.reason as Error) : this.#look());
-    const watching = watcher.watch(this.#queue, this.#jobId, { onEvent: (event) => this.#onEvent(event), onDoubt });
-    watching.then(
-      () => this.#begin(),
-      (error: unknown) => this.#reject(error),
-    );
-    try {
-      return await this.#done;
-    } finally {
-      this.#isOver = true;
-      watching.then((unwatch) => unwatch()).catch(() => undefined);
-    }
-  }
-
-  /** The look-up is spared when the end cannot have been missed. */
-  #begin(): void {
-    const { mark, addition } = this.#added;
-    void addition?.ended?.then((committed) => !committed && this.#look());
-    const end = this.#source.watcher.endOf(this.#queue, this.#jobId, mark);
-    if (end === 'unknown') this.#look();
-    else if (end !== 'not-yet') this.#onEvent(end);
-  }
-
-  #onEvent(event: JobEvent): void {
-    if (event.name === 'completed') this.#resolve(JSON.parse(event.fields['returnvalue'] ?? 'null'));
-    else if (event.name === 'failed') this.#look();
-  }
-
-  /** An engine that is away for a while is waited for, once the job has been seen. */
-  #look(): void {
-    this.#find().then(
-      (job) => {
-        if (job === undefined) return;
-        this.#seen = true;
-        this.#settle(job);
-      },
-      (error: unknown) => {
-        if (!this.#seen || !(error instanceof EngineUnavailableError)) this.#reject(error);
-        else if (!this.#isOver) void this.#source.watcher.later().then(() => this.#look());
-      },
-    );
-  }
-
-  #settle(job: StoredJob): void {
-    if (job.state === 'completed') this.#resolve(job.returnValue ?? null);
-    if (job.state !== 'failed') return;
-    this.#reject(toTaskFailed(job));
   }
 }

@@ -132,9 +132,16 @@ export class Task<In, Result> {
   }
 
   async #send(prepared: Prepared): Promise<JobHandle<Result>> {
-    const mark = this.#handles.watcher.mark(prepared.queue);
-    const { place, created, replay, addition } = await send(this.#settings, prepared);
-    return new JobHandle<Result>(this.#handles, place.queue, place.id, { mark: created ? mark : undefined, created, replay, addition });
+    const { watcher, toldEnds } = this.#handles;
+    const mark = watcher.mark(prepared.queue);
+    const { place, created, replay, addition, isTold } = await send(this.#settings, prepared, toldEnds.addressFor(prepared.queue));
+    return new JobHandle<Result>(this.#handles, place.queue, place.id, {
+      mark: created ? mark : undefined,
+      created,
+      replay,
+      addition,
+      isTold,
+    });
   }
 }
 

@@ -12,8 +12,8 @@ const TICK_MS = 3000;
 /** An engine that is away is asked again so often, by who saw it away. */
 const ASK_AGAIN_MS = 1000;
 
-/** For this long after its last watch a queue's events are still read: the next watch costs nothing. */
-const LINGER_MS = 5000;
+/** For this long after its last watch a queue's events are still read: the next watch costs nothing. Where ends are told most waits need none. */
+const LINGER_MS = { untold: 5000, told: 250 } as const;
 
 export interface JobWatch {
   /** An event of the job; `completed` brings its result in the fields. */
@@ -126,7 +126,8 @@ export class Watcher {
 
   #linger(queue: string): void {
     clearTimeout(this.#lingering.get(queue));
-    this.#lingering.set(queue, setTimeout(() => this.#forget(queue), LINGER_MS).unref());
+    const ms = this.#engine.replies?.address === undefined ? LINGER_MS.untold : LINGER_MS.told;
+    this.#lingering.set(queue, setTimeout(() => this.#forget(queue), ms).unref());
   }
 
   #forget(queue: string): void {

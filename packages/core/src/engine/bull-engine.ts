@@ -18,6 +18,7 @@ import type {
   Lane,
   LaneOptions,
   NewJob,
+  Replies,
   StoredJob,
   StoreServer,
   UniqueAdded,
@@ -38,6 +39,7 @@ export class BullEngine implements Engine {
   readonly label: string;
   readonly laneSize: number;
   readonly feed: BroadcastFeed;
+  readonly replies: Replies | undefined;
   readonly storeServer: StoreServer;
   readonly transactions: Transactions | undefined;
   readonly #driver: Driver;
@@ -55,6 +57,7 @@ export class BullEngine implements Engine {
     this.label = driver.label;
     this.laneSize = driver.laneSize;
     this.feed = new BroadcastFeed(driver.feed);
+    this.replies = driver.replies;
     this.storeServer = guarded(driver.storeServer, (call) => this.#write(call));
     this.transactions =
       driver.transactions &&

@@ -1,6 +1,6 @@
 import type { BackendFactory, IQueueBackend, QueueOptions, WorkerOptions } from 'bullmq';
 import type { ActiveJobs } from './active-jobs.ts';
-import type { EngineFacts, EngineKind, EventFeed, StoreServer, Transactions } from './engine.ts';
+import type { EngineFacts, EngineKind, EventFeed, Replies, StoreServer, Transactions } from './engine.ts';
 import type { JobStore } from './job-store.ts';
 import type { LockAccess } from './lock-access.ts';
 
@@ -12,6 +12,8 @@ export interface Driver {
   /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
   readonly laneSize: number;
   readonly feed: EventFeed;
+  /** On the connection of the feed. */
+  readonly replies?: Replies | undefined;
   /** Whether a call made now would find a connection; undefined where nobody knows before it is made. */
   readonly connected?: boolean | undefined;
   /** True where adds of one tick should share a statement. */

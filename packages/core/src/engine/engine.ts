@@ -213,6 +213,28 @@ export interface EventFeed {
   close(): Promise<void>;
 }
 
+/** How a job has ended, told. */
+export interface ToldEnd {
+  readonly jobId: string;
+  /** `completed` or `failed`, as its event. */
+  readonly name: string;
+  /** JSON text of what it returned, or why it failed. */
+  readonly value: string;
+}
+
+/**
+ * Tells this process, and no other, how jobs have ended that were added with its address: sooner than the feed, of which each reader is woken by all
+ * events of a queue. Nothing may depend on it: what was told while the connection was away, and the end of a job that a plain BullMQ worker ran, is not heard.
+ */
+export interface Replies {
+  /** What `replyTo` of new jobs is to be; undefined while nothing would be heard. */
+  readonly address: string | undefined;
+  /** Begins to hear, when it does not yet; again some seconds after the connection was lost. */
+  hear(): void;
+  /** The one listener; set before `hear`. */
+  listen(onEnd: (end: ToldEnd) => void): void;
+}
+
 /** What start-up found. `evictionPolicy` is `unknown` where CONFIG is refused and `none` where there is no such thing. */
 export interface EngineFacts {
   readonly server: string;
@@ -248,6 +270,8 @@ export interface Engine {
   /** Concurrency of a queue from which a second lane pays; Infinity where it never does. */
   readonly laneSize: number;
   readonly feed: EventFeed;
+  /** Undefined where the feed wakes nobody for nothing. */
+  readonly replies: Replies | undefined;
   readonly storeServer: StoreServer;
   /** Undefined where there are none. */
   readonly transactions: Transactions | undefined;

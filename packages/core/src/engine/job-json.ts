@@ -1,12 +1,16 @@
 import type { JobJson } from 'bullmq';
 import type { NewJob, StoredJob, StoredState } from './engine.ts';
 
+/** The name of `replyTo` among BullMQ's options of a job, which leave alone what they do not know. */
+const REPLY_TO = 're';
+
 /** BullMQ's form of a new job. Only what differs from its defaults is stored. */
 export function toJobJson(job: NewJob): JobJson {
   const opts: JobJson['opts'] = {};
   if (job.attempts !== undefined) opts.attempts = job.attempts;
   if (job.delayMs !== undefined) opts.delay = job.delayMs;
   if (job.priority !== undefined) opts.priority = job.priority;
+  if (job.replyTo !== undefined) Object.assign(opts, { [REPLY_TO]: job.replyTo });
   return {
     id: job.id,
     name: job.name,
@@ -22,6 +26,12 @@ export function toJobJson(job: NewJob): JobJson {
     failedReason: '',
     returnvalue: 'null',
   };
+}
+
+/** Undefined: its end is told to nobody. */
+export function replyToOf({ opts }: { readonly opts: object }): string | undefined {
+  const to = (opts as { readonly [REPLY_TO]?: unknown })[REPLY_TO];
+  return typeof to === 'string' ? to : undefined;
 }
 
 const STATES: Readonly<Record<string, StoredState>> = {

@@ -10,6 +10,8 @@ export interface NewJob {
   /** BullMQ's scale: 1 first, 2,097,151 last. Absent: the queue has no priorities. */
   readonly priority?: number;
   readonly attempts?: number;
+  /** Whom its end is told to, besides by its event (see Replies). Counts for jobs that are added one by one. */
+  readonly replyTo?: string;
 }
 
 /** Where a job is. */

@@ -3,9 +3,12 @@ import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory, typ
 import type { Redis } from 'ioredis';
 import { FollowUpRefused, followUpOf, type FollowUp } from './follow-up.ts';
 import { RedisActiveJobs } from './redis-active-jobs.ts';
+import { replyToOf } from './job-json.ts';
 import { Completions } from './redis-completion.ts';
 import { RedisFollowUp, REFUSED } from './redis-follow-up.ts';
 import { LastJob, tellingLast } from './redis-last-job.ts';
+import type { ReplyChannels } from './redis-replies.ts';
+import { RedisToldEnd } from './redis-told-end.ts';
 import { isRefusal } from './refusal.ts';
 import { ScriptBatch } from './script-batch.ts';
 import { ScriptCalls, type Script, type ScriptArgument } from './script-call.ts';
@@ -40,6 +43,12 @@ type Send = (args: readonly ScriptArgument[]) => Promise<unknown>;
 /** Those that do so already. Lanes share a client, and its scripts. */
 const withAdded = new WeakSet<LoadedScript>();
 
+interface LeanOptions {
+  readonly clients: readonly [Redis, ...Redis[]];
+  readonly prefix: string;
+  readonly channels: () => ReplyChannels | undefined;
+}
+
 /** BullMQ's Redis backend, which writes the calls of the hot scripts in one piece. */
 export class LeanRedisBackend extends RedisQueueBackend {
   /** Every connection that this backend uses. */
@@ -48,7 +57,10 @@ export class LeanRedisBackend extends RedisQueueBackend {
   readonly #calls = new Map<string, Send>();
   /** Of calls of moveToFinished, by their arguments. */
   readonly #flows = new WeakMap<object, FollowUp>();
+  /** Of calls of moveToFinished whose end is to be told, by their arguments. */
+  readonly #replies = new WeakMap<object, string>();
   readonly #prefix: string;
+  readonly #channels: () => ReplyChannels | undefined;
   readonly #completedRetention = new ThinnedRetention(MOST_REMOVED);
   readonly #failedRetention = new ThinnedRetention(MOST_REMOVED);
   readonly #completions = new Completions(
@@ -58,15 +70,14 @@ export class LeanRedisBackend extends RedisQueueBackend {
   );
   readonly #last = new LastJob();
   #followUp: RedisFollowUp | undefined;
+  #toldEnd: RedisToldEnd | undefined;
   /** The client, once BullMQ has given it its scripts. */
   #loaded: Parameters<RedisQueueBackend['addJobToTransaction']>[0] | undefined;
 
-  constructor(
-    { clients, prefix }: { readonly clients: readonly [Redis, ...Redis[]]; readonly prefix: string },
-    ...backend: ConstructorParameters<typeof RedisQueueBackend>
-  ) {
+  constructor({ clients, prefix, channels }: LeanOptions, ...backend: ConstructorParameters<typeof RedisQueueBackend>) {
     super(...backend);
     this.#prefix = prefix;
+    this.#channels = channels;
     this.clients = clients;
     this.#client = clients[0];
   }
@@ -78,8 +89,8 @@ export class LeanRedisBackend extends RedisQueueBackend {
   }
 
   override execCommand(...[client, name, args]: Parameters<Exec>): ReturnType<Exec> {
-    const flow = name === 'moveToFinished' ? this.#flows.get(args) : undefined;
-    if (flow !== undefined) return this.#finish(args as ScriptArgument[], flow);
+    const end = name === 'moveToFinished' ? this.#endOf(args as ScriptArgument[]) : undefined;
+    if (end !== undefined) return this.#finish(end);
     const send = isPipeline(client) ? undefined : this.#sendOf(name);
     if (send === undefined) return super.execCommand(client, name, args);
     const sent = send(args as ScriptArgument[]);
@@ -108,19 +119,42 @@ export class LeanRedisBackend extends RedisQueueBackend {
     });
     const flow = followUpOf(job);
     if (flow !== undefined) this.#flows.set(finishing, flow);
-    return finishing;
+    return this.#told(job, finishing);
   }
 
   override moveToFailedArgs(...[job, reason, remove, ...rest]: Failed): ReturnType<RedisQueueBackend['moveToFailedArgs']> {
-    return super.moveToFailedArgs(job, reason, this.#failedRetention.due(remove ?? this.#workerOptions.removeOnFail), ...rest);
+    const finishing = super.moveToFailedArgs(job, reason, this.#failedRetention.due(remove ?? this.#workerOptions.removeOnFail), ...rest);
+    return this.#told(job, finishing);
+  }
+
+  #told<Arguments extends object>(job: Completed[0], finishing: Arguments): Arguments {
+    const replyTo = replyToOf(job);
+    if (replyTo !== undefined) this.#replies.set(finishing, replyTo);
+    return finishing;
+  }
+
+  /** Undefined for an end that is an end and nothing more. */
+  #endOf(args: readonly ScriptArgument[]): (() => Promise<unknown>) | undefined {
+    const lua = (): string => this.#scriptOf('moveToFinished')?.lua ?? '';
+    const flow = this.#flows.get(args);
+    if (flow !== undefined) {
+      this.#followUp ??= new RedisFollowUp(lua());
+      const followUp = this.#followUp;
+      return () => followUp.finish(this.#client, args, flow, this.#prefix);
+    }
+    const replyTo = this.#replies.get(args);
+    const channels = replyTo === undefined ? undefined : this.#channels();
+    if (replyTo === undefined || channels === undefined) return undefined;
+    this.#toldEnd ??= new RedisToldEnd(lua(), channels);
+    const toldEnd = this.#toldEnd;
+    return () => toldEnd.finish(this.#client, args, replyTo);
   }
 
   /** @throws FollowUpRefused */
-  async #finish(args: readonly ScriptArgument[], flow: FollowUp): Promise<unknown> {
-    this.#followUp ??= new RedisFollowUp(this.#scriptOf('moveToFinished')?.lua ?? '');
+  async #finish(end: () => Promise<unknown>): Promise<unknown> {
     let result: unknown;
     try {
-      result = await this.#followUp.finish(this.#client, args, flow, this.#prefix);
+      result = await end();
     } catch (error) {
       throw isRefusal(error) ? Object.assign(error, REPEATED) : error;
     }
@@ -209,9 +243,11 @@ export interface BackendOptions {
   readonly version: () => string;
   /** Makes a connection of this name, for the blocking reads of one worker. */
   readonly connect: (name: string) => Redis;
+  /** Where ends of jobs are told; undefined: nowhere. */
+  readonly channels: () => ReplyChannels | undefined;
 }
 
-export function createBackendFactory({ prefix, version, connect }: BackendOptions): BackendFactory<LeanRedisBackend> {
+export function createBackendFactory({ prefix, version, connect, channels }: BackendOptions): BackendFactory<LeanRedisBackend> {
   const Connection = quietConnections(version);
   return (name, opts, { withBlockingConnection = false } = {}) => {
     const client = opts.connection as Redis;
@@ -222,7 +258,7 @@ export function createBackendFactory({ prefix, version, connect }: BackendOption
     const blocking = reader && new Connection(reader, { shared: false, blocking: true });
     const clients = [client, ...(reader === undefined ? [] : [reader])] as const;
     return new LeanRedisBackend(
-      { clients, prefix },
+      { clients, prefix, channels },
       connection,
       name,
       keys.getKeys(name),

@@ -11,8 +11,8 @@ const AWAY = /^(?:READONLY|LOADING|MASTERDOWN|UNBLOCKED) /u;
 /**
  * The one place where connections to Redis are made, and where the options that BullMQ needs are set.
  *
- * @param resends - whether commands that had no reply when the connection was lost are sent again on the next one; else
- * they never settle
+ * @param resends - whether commands that had no reply when the connection was lost are sent again on the next one, and channels listened to
+ * again; else they never settle, and are not
  */
 export function createRedisClient(target: RedisTarget, name: string, { resends = true }: { readonly resends?: boolean } = {}): Redis {
   const { url, tls, cluster } = target;
@@ -27,6 +27,7 @@ export function createRedisClient(target: RedisTarget, name: string, { resends =
     // BullMQ refuses a limit on blocking connections, which are duplicates of this one. Callers' limit: availability.ts.
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: resends,
+    autoResubscribe: resends,
     keepAlive: 10_000,
     // While a server loads its data it is asked again so often; its own estimate is far off at first.
     maxLoadingRetryTime: 1000,

@@ -55,6 +55,25 @@ withOwnRedis('on a cluster', () => {
       expect(await (await task.enqueue(4)).result()).toBe(4);
     });
 
+    it('tells the ends of jobs in the slot of the app', async () => {
+      const app = withApp(on(cluster.url));
+      const task = app.task('task', { run: (n: number) => n });
+      await startWorker(app, {});
+      const master = await masterOf(cluster, app.name);
+      await until('the app listens there', async () => {
+        await (await task.enqueue(1)).result();
+        return ((await master.command('PUBSUB', 'SHARDCHANNELS')) as string[]).some((channel) =>
+          channel.startsWith(`{oxbow:${app.name}}:q:re:`),
+        );
+      });
+      expect(await (await task.enqueue(2)).result()).toBe(2);
+      const publishes = /cmdstat_spublish:calls=(\d+)/u;
+      await until(
+        'its end was told',
+        async () => Number(publishes.exec((await master.command('INFO', 'commandstats')) as string)?.[1]) > 0,
+      );
+    });
+
     it('never carries out a part of a transaction that finds the slot gone', async () => {
       const app = withApp(on(cluster.url));
       await app.ready();

@@ -21,7 +21,12 @@ onRedis(({ url }) => {
   it('completes jobs with the arguments that BullMQ would send', () => {
     const connection = new Redis(url, { maxRetriesPerRequest: null });
     onTestFinished(() => connection.disconnect());
-    const factory = createBackendFactory({ prefix: '{app}:q', version: () => '7.0.0', connect: () => connection });
+    const factory = createBackendFactory({
+      prefix: '{app}:q',
+      version: () => '7.0.0',
+      connect: () => connection,
+      channels: () => undefined,
+    });
     fc.assert(
       fc.property(fc.array(completion, { minLength: 2, maxLength: 12 }), fc.constantFrom(...keeps), (completions, removeOnComplete) => {
         const opts = { connection, prefix: '{app}:q', lockDuration: 30_000, removeOnComplete };

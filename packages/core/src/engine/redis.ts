@@ -11,6 +11,7 @@ import { redisChildValues, redisFailedChildren } from './redis-children.ts';
 import { createRedisClient } from './redis-client.ts';
 import { swapOnRedis, writeOnRedis } from './redis-data.ts';
 import { RedisFeed } from './redis-feed.ts';
+import { RedisReplies, type ReplyChannels } from './redis-replies.ts';
 import { addRedisFlow, replaceFailedOnRedis } from './redis-flow.ts';
 import { clockOffsetMs, evictionPolicy, inspect, MINIMUM_VERSION } from './redis-inspect.ts';
 import { findOnRedis } from './redis-jobs.ts';
@@ -29,6 +30,8 @@ export interface RedisDriverOptions extends RedisTargetOptions {
 
 /** 50 slots in one process: one Worker 27k no-op jobs/s, two of 25 28k, four of 12 31k (docs/decisions/0005-lanes.md). */
 const LANE_SIZE = 16;
+/** From Redis 7 on. */
+const SHARDED_CHANNELS = 7;
 
 /**
  * `redis://`, `redis+sentinel://`, `redis+cluster://` and their `rediss` forms: Redis 6.2+ or Valkey, through ioredis.
@@ -42,13 +45,10 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
   const keys = { jobs: prefix, stores: storesOf(options.app) };
   const producer = createRedisClient(target, `oxbow:${options.app}:producer`);
   const availability = new Availability(producer, label, options.connectTimeoutMs);
-  const feed = new RedisFeed(
-    producer,
-    createRedisClient(target, `oxbow:${options.app}:feed`, { resends: false }),
-    (queue) => `${prefix}:${queue}:events`,
-  );
+  const reader = createRedisClient(target, `oxbow:${options.app}:feed`, { resends: false });
   let consumer: Redis | undefined;
   let version = MINIMUM_VERSION.join('.');
+  const channels = (): ReplyChannels | undefined => channelsOf(target, prefix, version);
   producer.on('error', options.onError);
   const open = async (): Promise<EngineFacts> => {
     try {
@@ -66,14 +66,15 @@ export function createRedisDriver(options: RedisDriverOptions): Driver {
     kind: 'redis',
     label,
     laneSize: LANE_SIZE,
-    feed,
+    feed: new RedisFeed(producer, reader, (queue) => `${prefix}:${queue}:events`),
+    replies: new RedisReplies(reader, channels),
     get connected() {
       return producer.status === 'ready';
     },
     batches: false,
     store: createStore(producer, keys),
     storeServer: redisStoreServer(producer, keys.stores, `${prefix}:`),
-    backend: createBackendFactory({ prefix, version: () => version, connect: (name) => createRedisClient(target, name) }),
+    backend: createBackendFactory({ prefix, channels, version: () => version, connect: (name) => createRedisClient(target, name) }),
     queueOptions: (): QueueOptions => ({ connection: producer, prefix, skipMetasUpdate: true, ...countingOptions(options.counts) }),
     workerOptions: (): WorkerOptions => {
       consumer ??= connectedConsumer(target, options);
@@ -118,6 +119,12 @@ function createStore(client: Redis, keys: UniqueKeys): JobStore {
 /** What the keys of an app's stores begin with. */
 function storesOf(app: string): string {
   return `{oxbow:${app}}:s:`;
+}
+
+/** Undefined: a cluster that would tell every node. */
+function channelsOf({ cluster }: RedisTarget, prefix: string, version: string): ReplyChannels | undefined {
+  const sharded = cluster !== undefined;
+  return sharded && Number.parseInt(version, 10) < SHARDED_CHANNELS ? undefined : { sharded, prefix };
 }
 
 function lockAccess({ app, url, connectTimeoutMs, tls }: RedisDriverOptions, prefix: string): LockAccess {

@@ -20,6 +20,7 @@ export function noEngine(): Engine {
     laneSize: Infinity,
     connected: false,
     storeServer: { kind: 'sql', broadcastQueue: '', query: refuse },
+    replies: undefined,
     transactions: undefined,
     feed: { watch: refuse, unwatch: () => undefined, listen: () => undefined, close: () => Promise.resolve() },
     open: () => Promise.resolve(FACTS),
