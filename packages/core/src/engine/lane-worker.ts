@@ -16,10 +16,16 @@ type Ended = [job: FetchedJob, token: string, fetchNext?: () => boolean, span?: 
 /** What BullMQ's typings leave out: a fetch may find nothing. */
 const NO_JOB = undefined as unknown as FetchedJob;
 
+interface TellsLast {
+  /** The job was the last one of its queue when it was brought: to ask for another would be in vain, to wait would not. */
+  readonly wasLast?: (id: string) => boolean;
+}
+
 /** BullMQ's worker, which answers an engine that refuses every fetch with back-off instead of a hot loop. */
 export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> {
   #failures = 0;
   #fetched = false;
+  #last = false;
   #answers = 0;
   #blockMs = 0;
   #quietUntil = 0;
@@ -46,13 +52,12 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
 
   /** Jobs, and fetches that may bring one at any moment: never less than what runs. A wait for a job is none. */
   get held(): number {
-    // BullMQ takes a fetch for one that waits until the job that it has waited for is there.
-    return this.#total - (this['waiting'] === null || this.#takesAfterWait > 0 ? 0 : 1);
+    return this.#total - (this.#waits ? 1 : 0);
   }
 
-  /** The last fetch has brought a job, and nothing keeps it from another. */
+  /** The last fetch has brought a job, and nothing keeps it from another. When it was the queue's last, a wait shows the next: without a slot for one there is none. */
   get hungry(): boolean {
-    return this.fetches && !this['drained'];
+    return this.fetches && !this['drained'] && !(this.#last && this.#waits);
   }
 
   get slots(): number {
@@ -95,11 +100,15 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
 
   /**
    * BullMQ starts the jobs of a row of fetches when the row ends, with the first fetch that finds nothing or the last
-   * free slot. After a job the row ends here at once, so that the job starts while the next fetch is on its way.
+   * free slot. After a job the row ends here at once, so that the job starts while the next fetch is on its way; after the
+   * last job of the queue, while the wait for more is.
    */
   protected override async moveToActive(token: string, name?: string): Promise<FetchedJob> {
-    if (this.#fetched && !this['drained']) {
+    if ((this.#fetched || this.#last) && !this['drained'] && this['waiting'] === null) {
+      this['drained'] = this.#last;
       this.#fetched = false;
+      // No fetch follows whose answer would tell that it is not hungry any more.
+      if (this.#last) this.#onSlots?.();
       return NO_JOB;
     }
     this.#lighten();
@@ -121,8 +130,9 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
       await wait(Math.min(50 * 2 ** Math.min(this.#failures, 10), MAX_BACKOFF_MS), undefined, { ref: false });
       throw error;
     } finally {
-      this.#takesAfterWait -= waited;
+      // While `hungry` still knows that the wait is over.
       this.#onSlots?.();
+      this.#takesAfterWait -= waited;
     }
   }
 
@@ -172,6 +182,7 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
 
   /** As BullMQ does it, which takes several turns to find out that no scheduler has made the job. */
   protected override async nextJobFromJobData(data?: JobJson, id?: string, token?: string): Promise<FetchedJob> {
+    this.#last = data !== undefined && id !== undefined && (this.backend as TellsLast).wasLast?.(id) === true;
     if (!data || data.repeatJobKey !== undefined) return super.nextJobFromJobData(data, id, token);
     this['drained'] = false;
     const job = this.createJob(data, id ?? '');
@@ -184,6 +195,11 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   #lighten(): void {
     const queue = this['mainLoopQueue'] as unknown as { pending: Iterable<unknown> & { readonly size: number } } | null;
     if (queue !== null && queue.pending instanceof Set && queue.pending.size === 0) queue.pending = new InFlight();
+  }
+
+  /** BullMQ takes a fetch for one that waits until the job that it has waited for is there. */
+  get #waits(): boolean {
+    return this['waiting'] !== null && this.#takesAfterWait === 0;
   }
 
   get #total(): number {

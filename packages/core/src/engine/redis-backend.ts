@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { QueueKeys, RedisConnection, RedisQueueBackend, type BackendFactory, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { FollowUpRefused, followUpOf, type FollowUp } from './follow-up.ts';
@@ -5,6 +6,7 @@ import { RedisActiveJobs } from './redis-active-jobs.ts';
 import { replyToOf } from './job-json.ts';
 import { Completions } from './redis-completion.ts';
 import { RedisFollowUp, REFUSED } from './redis-follow-up.ts';
+import { LastJob, tellingLast } from './redis-last-job.ts';
 import type { ReplyChannels } from './redis-replies.ts';
 import { RedisToldEnd } from './redis-told-end.ts';
 import { isRefusal } from './refusal.ts';
@@ -16,6 +18,12 @@ import { ThinnedRetention } from './thinned-retention.ts';
 const HOT = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob', 'moveToActive', 'moveToFinished']);
 /** Of these, the calls of one tick go to the server together. Ends go one by one: the server works while the next is made. */
 const TOGETHER = new Set(['addStandardJob', 'addDelayedJob', 'addPrioritizedJob']);
+
+/** What these scripts do beside what BullMQ has them do. */
+const ADDED: ReadonlyMap<string, (lua: string) => string> = new Map([
+  ['moveToActive', (lua) => tellingLast(lua, 11)],
+  ['moveToFinished', (lua) => tellingLast(lua, 14)],
+]);
 
 /** Finished jobs that are removed at once: 5 µs each, in which the server does nothing else. */
 const MOST_REMOVED = 50;
@@ -31,6 +39,9 @@ type Completed = Parameters<RedisQueueBackend['moveToCompletedArgs']>;
 type Failed = Parameters<RedisQueueBackend['moveToFailedArgs']>;
 type LoadedScript = Script & { readonly lua: string };
 type Send = (args: readonly ScriptArgument[]) => Promise<unknown>;
+
+/** Those that do so already. Lanes share a client, and its scripts. */
+const withAdded = new WeakSet<LoadedScript>();
 
 interface LeanOptions {
   readonly clients: readonly [Redis, ...Redis[]];
@@ -57,6 +68,7 @@ export class LeanRedisBackend extends RedisQueueBackend {
       this.moveToFinishedArgs(job, value, 'returnvalue', remove, 'completed', token, timestamp, fetchNext),
     (id) => this.toKey(id),
   );
+  readonly #last = new LastJob();
   #followUp: RedisFollowUp | undefined;
   #toldEnd: RedisToldEnd | undefined;
   /** The client, once BullMQ has given it its scripts. */
@@ -81,11 +93,12 @@ export class LeanRedisBackend extends RedisQueueBackend {
     if (end !== undefined) return this.#finish(end);
     const send = isPipeline(client) ? undefined : this.#sendOf(name);
     if (send === undefined) return super.execCommand(client, name, args);
-    return send(args as ScriptArgument[]).catch(async (error: unknown) => {
+    const sent = send(args as ScriptArgument[]);
+    return (ADDED.has(name) ? sent.then(this.#last.hear) : sent).catch(async (error: unknown) => {
       let refusal = error;
       try {
         // A server that does not have the script yet (or any more): ioredis sends its text.
-        if (isUnknownScript(error)) return (await super.execCommand(client, name, args)) as unknown;
+        if (isUnknownScript(error)) return this.#last.hear(await super.execCommand(client, name, args));
       } catch (again) {
         refusal = again;
       }
@@ -146,7 +159,18 @@ export class LeanRedisBackend extends RedisQueueBackend {
       throw isRefusal(error) ? Object.assign(error, REPEATED) : error;
     }
     if (result === REFUSED) throw new FollowUpRefused();
-    return result;
+    return this.#last.hear(result);
+  }
+
+  /** True once for the job that was brought last, when nothing was left to fetch then. */
+  wasLast(id: string): boolean {
+    return this.#last.was(id);
+  }
+
+  /** A wait begins when a job was the last one: the end of a short job goes to the server before it. */
+  override async waitForJob(blockTimeout: number): ReturnType<RedisQueueBackend['waitForJob']> {
+    await turn();
+    return super.waitForJob(blockTimeout);
   }
 
   activeJobs(): RedisActiveJobs {
@@ -158,7 +182,14 @@ export class LeanRedisBackend extends RedisQueueBackend {
   }
 
   #scriptOf(name: string): LoadedScript | undefined {
-    return (this.#client.scriptsSet as Readonly<Record<string, LoadedScript>>)[`${name}:${this.version}`];
+    const scripts = this.#client.scriptsSet as Readonly<Record<string, LoadedScript>>;
+    const command = `${name}:${this.version}`;
+    const [script, add] = [scripts[command], ADDED.get(name)];
+    if (script === undefined || add === undefined || withAdded.has(script)) return script;
+    this.#client.defineCommand(command, { lua: add(script.lua), numberOfKeys: script.numberOfKeys });
+    const changed = scripts[command];
+    if (changed !== undefined) withAdded.add(changed);
+    return changed;
   }
 
   #sendOf(name: string): Send | undefined {
