@@ -33,6 +33,8 @@ const resultOptions: z.ZodMiniType<ResultOptions> = z.strictObject({
   signal: z.optional(z.instanceof(AbortSignal)),
 }) as z.ZodMiniType<ResultOptions>;
 
+const NO_OPTIONS: ResultOptions = Object.freeze({});
+
 /** What handles of one app share. */
 export interface HandleSource extends WaitSource {
   readonly engine: Engine;
@@ -89,7 +91,7 @@ export class JobHandle<Result = unknown> {
    * `app.transaction`; of a result in the result store OxbowError `result_gone`, `result_corrupt`, `result_store_failed`,
    * `result_store_required`.
    */
-  async result(options: ResultOptions = {}): Promise<Result> {
+  async result(options: ResultOptions = NO_OPTIONS): Promise<Result> {
     return this.#wait(options, (value) => this.#source.results.resolve(value) as Result | Promise<Result>);
   }
 
@@ -98,14 +100,14 @@ export class JobHandle<Result = unknown> {
    * is not what was written is destroyed before its end, with an OxbowError `result_corrupt`.
    * @throws as `result()`
    */
-  async resultStream(options: ResultOptions = {}): Promise<ResultStream> {
+  async resultStream(options: ResultOptions = NO_OPTIONS): Promise<ResultStream> {
     return this.#wait(options, (value) => this.#source.results.stream(value));
   }
 
   async #wait<Got>(options: ResultOptions, read: (value: unknown) => Got | Promise<Got>): Promise<Got> {
     assertOutsideTask();
     this.#source.engine.transactions?.assertOutside();
-    const { timeout, signal } = parseOptions(resultOptions, options, 'result()');
+    const { timeout, signal } = options === NO_OPTIONS ? NO_OPTIONS : parseOptions(resultOptions, options, 'result()');
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'result(): timeout');
     const { replay } = this.#added;
     if (replay !== undefined) return read(this.#replayed(replay));

@@ -169,7 +169,8 @@ export class LaneWorker extends Worker<unknown, unknown, string, IQueueBackend> 
   async #complete(value: unknown, job: FetchedJob, token: string, fetchNext: () => boolean = () => true): Promise<FetchedJob> {
     if (this.backend.closing) return NO_JOB;
     job.returnvalue = value;
-    const fetches = fetchNext() && this.closing === undefined && !this.paused;
+    // What comes now ends a wait that is under way.
+    const fetches = fetchNext() && this.closing === undefined && !this.paused && !this.#waits;
     const ending = await this.backend.moveToCompleted(job, value, job.opts.removeOnComplete as KeepJobs, token, fetches);
     job.finishedOn = ending.finishedOn;
     job.attemptsMade += 1;
