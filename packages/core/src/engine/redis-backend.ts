@@ -25,8 +25,8 @@ const ADDED: ReadonlyMap<string, (lua: string) => string> = new Map([
   ['moveToFinished', (lua) => tellingLast(lua, 14)],
 ]);
 
-/** Finished jobs that are removed at once: 5 µs each, in which the server does nothing else. */
-const MOST_REMOVED = 50;
+/** Finished jobs that are removed at once: 5 to 8 µs each, in which the server does nothing else, and somebody's result waits. */
+const MOST_REMOVED = 10;
 
 /**
  * What BullMQ's worker takes for a lost connection: it repeats the end of a job until the server has it. To any other
