@@ -66,6 +66,18 @@ onRedis((engine) => {
       expect(heard).toEqual(['first', 'first', 'second']);
     });
 
+    it('closes when it has nothing to read any more and its connection has just come back', async () => {
+      const [commands, reader, events] = [client(), client(), uniqueName()];
+      const feed = new RedisFeed(commands, reader, () => events);
+      feed.listen({ event: () => undefined, gap: () => undefined });
+      await feed.watch('queue');
+      const id = await reader.client('ID');
+      feed.unwatch('queue');
+      const closed = new Promise<void>((resolve, reject) => reader.prependOnceListener('ready', () => feed.close().then(resolve, reject)));
+      await commands.client('KILL', 'ID', id);
+      await expect(closed).resolves.toBeUndefined();
+    });
+
     it('loses no result when its connection is killed, again and again', async () => {
       const redis = client();
       const app = withApp(engine);

@@ -129,7 +129,8 @@ export class RedisFeed implements EventFeed {
     if (this.#mayBeAhead) await this.#orLost(this.#fallBack());
     const keys = [...this.#cursors.keys()];
     if (keys.length === 0) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      // One that has been closed since is woken no more.
+      if (!this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve));
       return;
     }
     const ids = keys.map((key) => this.#cursors.get(key)?.lastId ?? '0-0');
