@@ -73,7 +73,9 @@ onRedis((engine) => {
       await feed.watch('queue');
       const id = await reader.client('ID');
       feed.unwatch('queue');
-      const closed = new Promise<void>((resolve, reject) => reader.prependOnceListener('ready', () => feed.close().then(resolve, reject)));
+      const closed = new Promise<void>((resolve, reject) => {
+        reader.prependOnceListener('ready', () => void feed.close().then(resolve, reject));
+      });
       await commands.client('KILL', 'ID', id);
       await expect(closed).resolves.toBeUndefined();
     });
