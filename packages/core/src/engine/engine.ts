@@ -5,11 +5,13 @@
  * speaks the types of this file. A `StoredJob` is a copy: it never changes under the reader.
  */
 import type { IQueueBackend, Queue } from 'bullmq';
+import type { EventFeed, Replies } from './events.ts';
 import type { FlowJob, JobPlace, NewJob } from './new-job.ts';
 import type { EngineReading } from './queue-reading.ts';
 import type { Transactions } from './transactions.ts';
 import type { UniqueAdded, UniqueRule } from './unique-rule.ts';
 
+export type { EventFeed, FeedListener, JobEvent, Replies, ToldEnd } from './events.ts';
 export type { FlowJob, JobPlace, NewJob } from './new-job.ts';
 export type { EngineReading, FinishedCounts, JobCounts } from './queue-reading.ts';
 export type { Addition, StatementResult, Transaction, Transactions } from './transactions.ts';
@@ -186,53 +188,6 @@ export interface Lane {
   reconnect(): void;
   /** Drops the connections without waiting for running jobs. */
   abandon(): Promise<void>;
-}
-
-/** An entry of a queue's event stream, as BullMQ writes it (`completed`, `failed`, `active`, `progress`, …). */
-export interface JobEvent {
-  readonly queue: string;
-  readonly jobId: string;
-  readonly name: string;
-  /** BullMQ's fields, JSON text where BullMQ has JSON text (`returnvalue`, `data`). */
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-export interface FeedListener {
-  event(event: JobEvent): void;
-  /** Events may have been missed (reconnect, trimmed stream): look the jobs up again. */
-  gap(queue: string): void;
-}
-
-/** One connection a process reads every watched event stream. */
-export interface EventFeed {
-  /** Resolves when every event that is written from now on will be delivered (or reported as a gap). Idempotent. */
-  watch(queue: string): Promise<void>;
-  unwatch(queue: string): void;
-  /** The one listener; set before the first `watch`. */
-  listen(listener: FeedListener): void;
-  close(): Promise<void>;
-}
-
-/** How a job has ended, told. */
-export interface ToldEnd {
-  readonly jobId: string;
-  /** `completed` or `failed`, as its event. */
-  readonly name: string;
-  /** JSON text of what it returned, or why it failed. */
-  readonly value: string;
-}
-
-/**
- * Tells this process, and no other, how jobs have ended that were added with its address: sooner than the feed, of which each reader is woken by all
- * events of a queue. Nothing may depend on it: what was told while the connection was away, and the end of a job that a plain BullMQ worker ran, is not heard.
- */
-export interface Replies {
-  /** What `replyTo` of new jobs is to be; undefined while nothing would be heard. */
-  readonly address: string | undefined;
-  /** Begins to hear, when it does not yet; again some seconds after the connection was lost. */
-  hear(): void;
-  /** The one listener; set before `hear`. */
-  listen(onEnd: (end: ToldEnd) => void): void;
 }
 
 /** What start-up found. `evictionPolicy` is `unknown` where CONFIG is refused and `none` where there is no such thing. */

@@ -1,6 +1,19 @@
 import type { KeepJobs, MinimalJob } from 'bullmq';
+import type { ScriptArgument } from './script-call.ts';
 
-/** What BullMQ's moveToFinished is called with: 14 keys, then its arguments. */
+/** BullMQ's moveToFinished has so many keys, and behind them so many arguments, of which it leaves the last out when it has none. */
+export const FINISH = { keys: 14, arguments: 9 } as const;
+
+/** Its keys, and its arguments, as many as there can be: behind them come those of a script around it. */
+export function finishParts(args: readonly ScriptArgument[]): {
+  readonly keys: readonly ScriptArgument[];
+  readonly own: readonly ScriptArgument[];
+} {
+  const { keys, arguments: count } = FINISH;
+  return { keys: args.slice(0, keys), own: Array.from({ length: count }, (_, i) => args[keys + i] ?? '') };
+}
+
+/** What BullMQ's moveToFinished is called with: its keys, then its arguments. */
 export type FinishArguments = (string | number | boolean | Buffer)[];
 
 const PLACE = { job: 11, id: 14, timestamp: 15, value: 17, fetchNext: 19 } as const;

@@ -1,13 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { FollowUp } from './follow-up.ts';
+import { FINISH, finishParts } from './redis-completion.ts';
 import { ADD_FLOW, toFlowArguments } from './redis-flow.ts';
 import { RedisScript } from './redis-script.ts';
 import type { ScriptArgument } from './script-call.ts';
 
-/** BullMQ's moveToFinished has so many keys and arguments. */
-const KEYS = 14;
-const ARGUMENTS = 9;
-const OWN = ARGUMENTS + 1;
+const KEYS = FINISH.keys;
+const OWN = FINISH.arguments + 1;
 /** None of BullMQ's codes. */
 export const REFUSED = -57;
 
@@ -49,8 +48,8 @@ export class RedisFollowUp {
    * @param prefix - what the keys of all queues begin with.
    */
   finish(client: Redis, args: readonly ScriptArgument[], { flow, unless }: FollowUp, prefix: string): Promise<unknown> {
-    const own = [...args.slice(KEYS), ...Array.from({ length: KEYS + ARGUMENTS - args.length }, () => '')];
-    const all = [...args.slice(0, KEYS), prefix, ...own, unless, ...toFlowArguments(prefix, flow)];
+    const { keys, own } = finishParts(args);
+    const all = [...keys, prefix, ...own, unless, ...toFlowArguments(prefix, flow)];
     return this.#script.run(client, all);
   }
 }

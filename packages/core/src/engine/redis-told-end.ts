@@ -1,11 +1,8 @@
 import type { Redis } from 'ioredis';
+import { FINISH, finishParts } from './redis-completion.ts';
 import { replyChannel, type ReplyChannels } from './redis-replies.ts';
 import { RedisScript } from './redis-script.ts';
 import type { ScriptArgument } from './script-call.ts';
-
-/** BullMQ's moveToFinished has so many keys and arguments. */
-const KEYS = 14;
-const ARGUMENTS = 9;
 
 /**
  * BullMQ's moveToFinished, and then the end of the job told on a channel, with what its event has: when the end is there, it is told.
@@ -32,12 +29,12 @@ export class RedisToldEnd {
   /** @param lua - BullMQ's moveToFinished. */
   constructor(lua: string, channels: ReplyChannels) {
     this.#channels = channels;
-    this.#script = new RedisScript(tellingEnd(lua, channels.sharded), KEYS);
+    this.#script = new RedisScript(tellingEnd(lua, channels.sharded), FINISH.keys);
   }
 
   /** @param args - of moveToFinished, keys first. */
   finish(client: Redis, args: readonly ScriptArgument[], replyTo: string): Promise<unknown> {
-    const missing = Array.from({ length: KEYS + ARGUMENTS - args.length }, () => '');
-    return this.#script.run(client, [...args, ...missing, replyChannel(this.#channels, replyTo)]);
+    const { keys, own } = finishParts(args);
+    return this.#script.run(client, [...keys, ...own, replyChannel(this.#channels, replyTo)]);
   }
 }
